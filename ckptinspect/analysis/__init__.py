@@ -1,0 +1,1 @@
+"""Pure arithmetic over headers: grouping, counting, the tree, the formula."""

@@ -1,0 +1,1 @@
+"""From a tensor's name to its place in the model."""

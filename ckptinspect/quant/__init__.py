@@ -1,0 +1,1 @@
+"""Quantization schemes: what the stored elements of a packed module stand for."""

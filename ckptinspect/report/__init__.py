@@ -1,0 +1,1 @@
+"""Answers as values (v1), as documents, and the renderers that print them."""

@@ -1,0 +1,113 @@
+"""Where bytes come from. A source lists files, knows their sizes, and reads exact ranges of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Self, TypeVar
+
+import msgspec
+
+from ckptinspect.errors import NotFoundError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class File(msgspec.Struct, frozen=True, gc=False, order=True):
+    """A file below a source's root: its path with ``/`` between its parts, its size in bytes, and, where the
+    source knows one, a hash of its content (``sha256:…`` or ``git:…``).
+    """
+
+    path: str
+    size: int
+    digest: str | None = None
+
+
+class Source(ABC):
+    """Bytes of files below one root.
+
+    Picklable, so that an engine can ship it; credentials come from the environment and are never part of it.
+    Opened with ``async with``. ``via`` names the way the bytes take in reports; ``concurrency`` says how many
+    reads are worth having in flight, and where it is 1 nothing here ever waits on an event loop, so that a
+    local file is read without one.
+    """
+
+    via: str = "local"
+    concurrency: int = 1
+    requests: int = 0
+    bytes_read: int = 0
+
+    @abstractmethod
+    async def list(self) -> tuple[File, ...]:
+        """Every file below the root, sorted by path.
+
+        Raises NotFoundError where the root does not exist, AccessError where it may not be read.
+        """
+
+    @abstractmethod
+    async def read(self, path: str, begin: int, end: int) -> bytes:
+        """Exactly the bytes ``begin`` to ``end`` of a file, or a SourceError: never fewer, never others."""
+
+    async def size(self, path: str) -> int:
+        """The size of a file in bytes; NotFoundError where there is no such file."""
+        for file in await self.list():
+            if file.path == path:
+                return file.size
+        raise NotFoundError("no such file", path)
+
+    async def commit(self) -> str | None:
+        """The commit that every read is pinned to; None where the source has no revisions."""
+        return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+async def each(source: Source, action: Callable[[T], Awaitable[R]], items: Iterable[T]) -> "list[R]":
+    """``action`` of every item, in order of the items, as many at once as the source is worth."""
+    if source.concurrency == 1:
+        return [await action(item) for item in items]
+    import asyncio
+
+    gate = asyncio.Semaphore(source.concurrency)
+
+    async def gated(item: T) -> R:
+        async with gate:
+            return await action(item)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_coroutine(gated(item))) for item in items]
+    return [task.result() for task in tasks]
+
+
+async def _coroutine(awaitable: Awaitable[R]) -> R:
+    return await awaitable
+
+
+def run(source: Source, work: Coroutine[object, None, R]) -> R:
+    """The result of ``work`` on a source, for callers without an event loop, or inside one (a notebook)."""
+    if source.concurrency == 1:
+        return _without_loop(work)
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+def _without_loop(work: Coroutine[object, None, R]) -> R:
+    """Step through a coroutine that never waits: starting an event loop costs more than reading a header."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
+    work.close()
+    raise RuntimeError("a source with concurrency 1 has waited for an event loop")

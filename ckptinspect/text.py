@@ -1,0 +1,76 @@
+"""How names and numbers are written for people: one byte formatter, one way to make a hostile name harmless."""
+
+import unicodedata
+
+_DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_COUNTS = ("", "K", "M", "B", "T", "Q")
+# Categories that can move the cursor, hide or reorder text: control, format (bidi, zero width),
+# surrogate, private use, unassigned, line and paragraph separators.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def escaped(text: str) -> str:
+    r"""``text`` with every character that could act on a terminal or reorder a line written as an escape.
+
+    >>> escaped("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if unicodedata.category(char) not in _UNSAFE else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def quoted(name: str, limit: int = 80) -> str:
+    r"""A name from a file, quoted for a message: escaped, and cut in the middle when it is long.
+
+    >>> quoted("lm_head.weight"), quoted("x" * 200, limit=9)
+    ("'lm_head.weight'", "'xxxx…xxxx'")
+    """
+    if len(name) > limit:
+        half = (limit - 1) // 2
+        name = f"{name[:half]}…{name[-half:]}"
+    return f"'{escaped(name)}'"
+
+
+def bytes_text(count: int) -> str:
+    """A byte count in decimal units (1 kB = 1000 B).
+
+    >>> bytes_text(16_060_522_496), bytes_text(999), bytes_text(5_100_000)
+    ('16.06 GB', '999 B', '5.10 MB')
+    """
+    return _scaled(count, 1000, (" B", " kB", " MB", " GB", " TB", " PB", " EB"))
+
+
+def binary_text(count: int) -> str:
+    """A byte count in binary units (1 GiB = 2**30 B).
+
+    >>> binary_text(28_000_000_000)
+    '26.08 GiB'
+    """
+    return _scaled(count, 1024, (" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB"))
+
+
+def count_text(count: int) -> str:
+    """A count of elements in short: thousands K, millions M, billions B, trillions T.
+
+    >>> count_text(8_291_375_616), count_text(768)
+    ('8.29B', '768')
+    """
+    return _scaled(count, 1000, ("", "K", "M", "B", "T"))
+
+
+def _scaled(count: int, base: int, units: tuple[str, ...]) -> str:
+    if count < 0:
+        return "-" + _scaled(-count, base, units)
+    power = 0
+    while count >= base ** (power + 1) and power + 1 < len(units):
+        power += 1
+    if power == 0:
+        return f"{count}{units[0]}"
+    # By integers: a hostile count of 2**200 must not overflow a float.
+    hundredths = (count * 100 + base**power // 2) // base**power
+    return f"{hundredths // 100}.{hundredths % 100:02d}{units[power]}"
