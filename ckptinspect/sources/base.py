@@ -6,7 +6,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from ckptinspect.errors import NotFoundError
+from ckptinspect.errors import NotFoundError, UnreachableError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,11 +28,13 @@ class Source(ABC):
     Picklable, so that an engine can ship it; credentials come from the environment and are never part of it.
     Opened with ``async with``. ``via`` names the way the bytes take in reports; ``concurrency`` says how many
     reads are worth having in flight, and where it is 1 nothing here ever waits on an event loop, so that a
-    local file is read without one.
+    local file is read without one. ``first_read`` is how many bytes are worth asking for before the length of
+    a header is known: 8 where another read costs nothing, more where it costs a round trip.
     """
 
     via: str = "local"
     concurrency: int = 1
+    first_read: int = 8
     requests: int = 0
     bytes_read: int = 0
 
@@ -53,6 +55,13 @@ class Source(ABC):
             if file.path == path:
                 return file.size
         raise NotFoundError("no such file", path)
+
+    async def sharded_headers(self, index: str) -> bytes:
+        """Every shard's header in one answer, by the path of the index (see ``endpoint.py``).
+
+        Raises UnreachableError where the source has no such thing.
+        """
+        raise UnreachableError("there is no one-request endpoint here", index, "read it with --via ranges")
 
     async def commit(self) -> str | None:
         """The commit that every read is pinned to; None where the source has no revisions."""

@@ -1,0 +1,228 @@
+"""Source + Ref -> Checkpoint: which files, read how far, and what to do when one of them fails."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from ckptinspect.config import parse_config, pipeline_components, sentence_modules
+from ckptinspect.errors import CkptInspectError, FormatError, LayoutError, NotFoundError, SourceError
+from ckptinspect.header import header_length, parse_header
+from ckptinspect.index import Index, parse_index
+from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard
+from ckptinspect.selection import Part, PartFiles, Selection, needs_index, resolve, select, single
+from ckptinspect.sources.base import Source, each
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+
+MAX_SMALL_FILE = 10_000_000
+_INDEX_READ_ANYWAY = 1_000_000
+_MAX_FREE_FILES = 1_000
+_CONFIGS = ("config.json", "adapter_config.json", "params.json")
+_MAIN = (None, "main")
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How to read: every tensor's name or only kinds of them, which way, and whom to tell of progress.
+
+    ``via`` is auto, endpoint or ranges; ``progress`` is called with the shards done and the shards in all.
+    """
+
+    names: bool = True
+    via: str = "auto"
+    progress: Progress | None = None
+
+
+async def read_checkpoint(source: Source, ref: Ref, reading: Reading) -> Checkpoint:
+    """The checkpoint at ``ref.path`` below the root of ``source``.
+
+    One shard of several that fails is a shard with an error. Raises what was wrong where no shard could be
+    read: a SourceError or a FormatError.
+    """
+    async with source:
+        return await _Assembly(source, ref, reading).checkpoint()
+
+
+class _Job(msgspec.Struct, frozen=True):
+    """One file to read: a shard of a component, or (``config``) a component's config."""
+
+    path: str
+    component: str
+    config: bool = False
+
+
+class _Assembly:
+    """The steps to one checkpoint, with the notes that they leave."""
+
+    def __init__(self, source: Source, ref: Ref, reading: Reading) -> None:
+        self.source = source
+        self.ref = ref
+        self.reading = reading
+        self.notes: list[Note] = []
+        self.sizes: dict[str, int] | None = None
+        self.configs: dict[str, Config] = {}
+        self.done = 0
+        self.total = 0
+
+    async def checkpoint(self) -> Checkpoint:
+        selection = await self._selection()
+        parts = [resolve(part, await self._index(part, selection), self.sizes) for part in selection.parts]
+        shards, via = await self._shards(parts, selection)
+        if all(shard.header is None for shard in shards):
+            raise next(shard.error for shard in shards if shard.error is not None)
+        counted = {shard.path for shard in shards}
+        return Checkpoint(
+            ref=msgspec.structs.replace(self.ref, commit=await self.source.commit() or self.ref.commit),
+            via=via,
+            layout=selection.layout,
+            shards=tuple(shards),
+            configs=self.configs,
+            alternatives=tuple(path for path in selection.weights if path not in counted),
+            notes=(*self.notes, *(note for part in parts for note in part.notes)),
+            requests=self.source.requests,
+            bytes_read=self.source.bytes_read,
+        )
+
+    async def _selection(self) -> Selection:
+        if self.ref.scheme == "local" and self.ref.path.endswith(".safetensors"):
+            # One file was named; what else lies in its folder, which may be huge, does not matter.
+            return single(self.ref.path)
+        files = await self.source.list()
+        self.sizes = {file.path: file.size for file in files}
+        if self.ref.path in self.sizes:
+            return single(self.ref.path)
+        folder = self.ref.path.rstrip("/")
+        below = folder and folder + "/"
+        pipeline = await self._small(below + "model_index.json", pipeline_components)
+        modules = await self._small(below + "modules.json", sentence_modules)
+        return select(files, folder, pipeline or (), modules or ())
+
+    async def _index(self, part: Part, selection: Selection) -> Index | None:
+        """The index of a part where it decides, or where it is small enough to have a look at."""
+        if part.chosen.index is None:
+            return None
+        path = _below(part.folder, part.chosen.index)
+        size = await self._size(path)
+        if not needs_index(part, selection.weights) and size > _INDEX_READ_ANYWAY:
+            return None
+        try:
+            return parse_index(await self.source.read(path, 0, size), path)
+        except FormatError as error:
+            if not part.chosen.files:
+                raise
+            self.notes.append(Note("index-unreadable", f"{path} was left aside: {error.what}"))
+            return None
+
+    async def _size(self, path: str) -> int:
+        if self.sizes is not None and self.source.concurrency > 1:
+            return self.sizes[path]
+        return await self.source.size(path)
+
+    async def _small(self, path: str, parse: Callable[[bytes, str], T]) -> T | None:
+        """What a small file says; a broken or hostile one costs a note, not the run."""
+        if self.sizes is not None and path not in self.sizes:
+            return None
+        try:
+            size = await self._size(path)
+            if size > MAX_SMALL_FILE:
+                raise FormatError(f"it takes {size} bytes, over the limit of {MAX_SMALL_FILE}", path)
+            return parse(await self.source.read(path, 0, size), path)
+        except NotFoundError:
+            return None
+        except CkptInspectError as error:
+            self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
+            return None
+
+    async def _shards(self, parts: Sequence[PartFiles], selection: Selection) -> tuple[list[Shard], str]:
+        jobs = [_Job(path, files.part.component) for files in parts for path in files.paths]
+        jobs += [_Job(_below(files.part.folder, ""), files.part.component, config=True) for files in parts]
+        # Configs first where reads go one by one: what they say decides how names are folded.
+        jobs.sort(key=lambda job: not job.config)
+        shards = await self._by_endpoint(parts, jobs)
+        via = "endpoint" if shards is not None else self.source.via
+        if shards is None:
+            self.total = sum(not job.config for job in jobs)
+            shards = [shard for shard in await each(self.source, self._job, jobs) if shard is not None]
+        shards += [_missing(path, files.part.component) for files in parts for path in files.missing]
+        return sorted(shards, key=lambda shard: (shard.component, shard.path)), via
+
+    async def _by_endpoint(self, parts: Sequence[PartFiles], jobs: Sequence[_Job]) -> list[Shard] | None:
+        index = parts[0].part.chosen.index
+        if self.reading.via == "ranges" or self.reading.names or len(parts) != 1 or index is None:
+            return None
+        if self.ref.scheme != "hub" or self.ref.revision not in _MAIN or parts[0].missing or self.sizes is None:
+            return None
+        from ckptinspect.endpoint import headers_from
+
+        folder = parts[0].part.folder
+        bodies: list[bytes] = []
+
+        async def fetch(job: _Job | None) -> None:
+            if job is None:
+                bodies.append(await self.source.sharded_headers(_below(folder, index)))
+            elif job.config:
+                await self._job(job)
+
+        try:
+            await each(self.source, fetch, [None, *(job for job in jobs if job.config)])
+            headers = headers_from(bodies[0], folder, parts[0].paths, self.sizes)
+        except* (SourceError, FormatError) as errors:
+            if self.reading.via == "endpoint":
+                raise errors.exceptions[0] from None
+            headers = None
+        if headers is None:
+            return None
+        return [Shard(path, self.sizes[path], header) for path, header in headers.items()]
+
+    async def _job(self, job: _Job) -> Shard | None:
+        if job.config:
+            if job.component not in self.configs and (config := await self._config(job.path)) is not None:
+                self.configs[job.component] = config
+            return None
+        shard = await self._shard(job)
+        self.done += 1
+        if self.reading.progress is not None:
+            self.reading.progress(self.done, self.total)
+        return shard
+
+    async def _config(self, below: str) -> Config | None:
+        for name in _CONFIGS:
+            if (config := await self._small(below + name, parse_config)) is not None:
+                return config
+        return None
+
+    async def _shard(self, job: _Job) -> Shard:
+        size = 0
+        try:
+            size = await self._size(job.path)
+            header = await self._header(job.path, size)
+        except CkptInspectError as error:
+            return Shard(job.path, size, None, _placed(error, job.path), job.component)
+        return Shard(job.path, size, header, None, job.component)
+
+    async def _header(self, path: str, size: int) -> Header:
+        first = await self.source.read(path, 0, min(size, self.source.first_read))
+        length = header_length(first, size)
+        raw = first[8 : 8 + length]
+        if len(raw) < length:
+            rest = await self.source.read(path, 8 + len(raw), 8 + length)
+            raw = raw + rest if raw else rest
+        del first
+        header = parse_header(raw, size, names=self.reading.names)
+        if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
+            raise LayoutError(fatal.message, path, "the file is damaged or was not fetched whole; fetch it again")
+        return header
+
+
+def _placed(error: CkptInspectError, path: str) -> CkptInspectError:
+    return error if error.where == path else error.at(path)
+
+
+def _missing(path: str, component: str) -> Shard:
+    error = NotFoundError("the shard is missing", path, "fetch it: the checkpoint is not whole without it")
+    return Shard(path, 0, None, error, component)
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

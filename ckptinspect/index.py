@@ -1,0 +1,83 @@
+"""The sharded index (``*.safetensors.index.json``), which anybody may have written.
+
+Format: https://huggingface.co/docs/safetensors and ``split_torch_state_dict_into_shards`` of huggingface_hub:
+``{"metadata": {"total_size": …}, "weight_map": {tensor: shard file}}``, file names relative to the index.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+import msgspec
+
+from ckptinspect.errors import IndexMismatchError
+from ckptinspect.text import quoted
+
+MAX_BYTES = 250_000_000
+MAX_SHARDS = 10_000
+
+
+class Index(msgspec.Struct, frozen=True):
+    """What an index says: the file of every tensor, and its claims about the whole."""
+
+    weight_map: Mapping[str, str]
+    metadata: Mapping[str, object]
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """The files it names, sorted."""
+        return tuple(sorted(set(self.weight_map.values())))
+
+
+class _File(msgspec.Struct):
+    weight_map: dict[str, str]
+    metadata: object = None
+
+
+def parse_index(raw: bytes, path: str) -> Index:
+    """The index in ``raw``. Raises IndexMismatchError where it is no index or names a file outside its folder."""
+    hint = "fetch it again, or name the shards' folder without it"
+    if len(raw) > MAX_BYTES:
+        raise IndexMismatchError(f"the index takes {len(raw)} bytes, over the limit of {MAX_BYTES}", path, hint)
+    try:
+        file = msgspec.json.decode(raw, type=_File)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise IndexMismatchError(f"this is no safetensors index: {_said(error)}", path, hint) from None
+    metadata = file.metadata if isinstance(file.metadata, dict) else {}
+    index = Index(file.weight_map, {str(key): value for key, value in metadata.items()})
+    names = set(file.weight_map.values())
+    if len(names) > MAX_SHARDS:
+        raise IndexMismatchError(f"the index names {len(names)} shards, over the limit of {MAX_SHARDS}", path, hint)
+    for name in sorted(names):
+        if (why := unsafe(name)) is not None:
+            raise IndexMismatchError(f"the shard name {quoted(name)} {why}", path, "do not load this checkpoint")
+    return index
+
+
+def _said(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:200]
+
+
+def unsafe(name: str) -> str | None:
+    """Why a shard name may not be followed; None for one that stays inside the folder.
+
+    Percent escapes are undone until nothing changes, as a server or a client further on might undo them.
+
+    >>> unsafe("model-00001-of-00002.safetensors"), unsafe("%252e%252e/x.safetensors")
+    (None, 'leads out of the folder')
+    """
+    for _ in range(8):
+        if (plain := unquote(name)) == name:
+            break
+        name = plain
+    if not name or len(name) > 1024:
+        return "is empty" if not name else "is longer than 1024 characters"
+    if not name.isprintable():
+        return "holds control characters"
+    if "\\" in name:
+        return "holds a backslash"
+    if name.startswith("/") or "://" in name or ":" in name.split("/", 1)[0]:
+        return "is not relative to the folder"
+    if any(part in {"", ".", ".."} for part in name.split("/")):
+        return "leads out of the folder"
+    return None
