@@ -9,7 +9,9 @@ from ckptinspect.config import parse_config, pipeline_components, sentence_modul
 from ckptinspect.errors import CkptInspectError, FormatError, LayoutError, NotFoundError, SourceError
 from ckptinspect.header import header_length, parse_header
 from ckptinspect.index import Index, parse_index
-from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard
+from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
+from ckptinspect.naming.mtp import mtp_marks
+from ckptinspect.repeats import repeats_in, share_names
 from ckptinspect.selection import Part, PartFiles, Selection, needs_index, resolve, select, single
 from ckptinspect.sources.base import Source, each
 
@@ -41,7 +43,12 @@ async def read_checkpoint(source: Source, ref: Ref, reading: Reading) -> Checkpo
     read: a SourceError or a FormatError.
     """
     async with source:
-        return await _Assembly(source, ref, reading).checkpoint()
+        return await assemble(source, ref, reading)
+
+
+async def assemble(source: Source, ref: Ref, reading: Reading) -> Checkpoint:
+    """As ``read_checkpoint``, on a source that is open already."""
+    return await _Assembly(source, ref, reading).checkpoint()
 
 
 class _Job(msgspec.Struct, frozen=True):
@@ -62,15 +69,18 @@ class _Assembly:
         self.notes: list[Note] = []
         self.sizes: dict[str, int] | None = None
         self.configs: dict[str, Config] = {}
+        self.marks: tuple[str, ...] = ()
         self.done = 0
         self.total = 0
 
     async def checkpoint(self) -> Checkpoint:
         selection = await self._selection()
         parts = [resolve(part, await self._index(part, selection), self.sizes) for part in selection.parts]
-        shards, via = await self._shards(parts, selection)
+        shards, via = await self._shards(parts)
         if all(shard.header is None for shard in shards):
             raise next(shard.error for shard in shards if shard.error is not None)
+        shards = await self._refolded(shards)
+        shards = await self._without_repeats(shards, parts)
         counted = {shard.path for shard in shards}
         return Checkpoint(
             ref=msgspec.structs.replace(self.ref, commit=await self.source.commit() or self.ref.commit),
@@ -134,7 +144,7 @@ class _Assembly:
             self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
             return None
 
-    async def _shards(self, parts: Sequence[PartFiles], selection: Selection) -> tuple[list[Shard], str]:
+    async def _shards(self, parts: Sequence[PartFiles]) -> tuple[list[Shard], str]:
         jobs = [_Job(path, files.part.component) for files in parts for path in files.paths]
         jobs += [_Job(_below(files.part.folder, ""), files.part.component, config=True) for files in parts]
         # Configs first where reads go one by one: what they say decides how names are folded.
@@ -179,6 +189,7 @@ class _Assembly:
         if job.config:
             if job.component not in self.configs and (config := await self._config(job.path)) is not None:
                 self.configs[job.component] = config
+                self.marks += mtp_marks(config, ())
             return None
         shard = await self._shard(job)
         self.done += 1
@@ -209,10 +220,72 @@ class _Assembly:
             rest = await self.source.read(path, 8 + len(raw), 8 + length)
             raw = raw + rest if raw else rest
         del first
-        header = parse_header(raw, size, names=self.reading.names)
+        header = parse_header(raw, size, names=self._keeps_names, apart=self.marks, hashed=self.total > 1)
         if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
             raise LayoutError(fatal.message, path, "the file is damaged or was not fetched whole; fetch it again")
         return header
+
+    @property
+    def _keeps_names(self) -> bool:
+        """Where another read costs a round trip, the names are kept until nothing more can be asked of them."""
+        return self.reading.names or self.source.concurrency > 1
+
+    async def _again(self, shards: Sequence[Shard], *, names: bool) -> list[Shard]:
+        """The same shards, folded by the marks known by now, with names or without."""
+        found = []
+        for shard in shards:
+            if shard.header is not None and shard.header.raw is not None:
+                header = parse_header(shard.header.raw, shard.size, names=names, apart=self.marks, hashed=True)
+            elif shard.header is not None:
+                size = await self._size(shard.path)
+                raw = await self.source.read(shard.path, 8, 8 + shard.header.length)
+                header = parse_header(raw, size, names=names, apart=self.marks, hashed=True)
+            else:
+                header = None
+            found.append(msgspec.structs.replace(shard, header=header))
+        return found
+
+    async def _refolded(self, shards: list[Shard]) -> list[Shard]:
+        """The shards, folded so that the layers of multi-token prediction are kinds of their own."""
+        headers = [shard.header for shard in shards if shard.header is not None]
+        kinds = merged(kind for header in headers for kind in header.kinds)
+        config = self.configs.get("") or Config()
+        self.marks = tuple(sorted({*self.marks, *mtp_marks(config, kinds)}))
+        if all(header.apart == self.marks for header in headers):
+            return shards
+        return await self._again(shards, names=self._keeps_names)
+
+    async def _without_repeats(self, shards: list[Shard], parts: Sequence[PartFiles]) -> list[Shard]:
+        """The shards, with the tensors set aside that another shard has too."""
+        if not share_names([shard.header for shard in shards if shard.header is not None]):
+            return shards if self.reading.names else [_without_names(shard) for shard in shards]
+        named = await self._again(shards, names=True)
+        repeats = repeats_in(named, await self._weight_map(parts))
+        if count := sum(len(tensors) for tensors in repeats.values()):
+            message = f"{count} tensors stand in more than one shard; each is counted once"
+            self.notes.append(Note("repeated-tensors", message))
+        shards = [msgspec.structs.replace(shard, repeated=repeats.get(shard.path, ())) for shard in named]
+        return shards if self.reading.names else [_without_names(shard) for shard in shards]
+
+    async def _weight_map(self, parts: Sequence[PartFiles]) -> dict[str, str]:
+        """The shard's path for every tensor that an index names."""
+        found: dict[str, str] = {}
+        for part in (files.part for files in parts):
+            if part.chosen.index is None:
+                continue
+            path = _below(part.folder, part.chosen.index)
+            try:
+                index = parse_index(await self.source.read(path, 0, await self._size(path)), path)
+            except CkptInspectError:
+                continue
+            found |= {name: _below(part.folder, shard) for name, shard in index.weight_map.items()}
+        return found
+
+
+def _without_names(shard: Shard) -> Shard:
+    if shard.header is None or shard.header.raw is None:
+        return shard
+    return msgspec.structs.replace(shard, header=msgspec.structs.replace(shard.header, raw=None))
 
 
 def _placed(error: CkptInspectError, path: str) -> CkptInspectError:

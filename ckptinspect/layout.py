@@ -5,7 +5,9 @@ The rules are those of ``Metadata::validate`` in the reference implementation (s
 end of the file; sizes are whole bytes, counted in unsigned 64-bit arithmetic that may not overflow.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from ckptinspect.dtypes import dtype_of
 from ckptinspect.model import Defect, Shape
@@ -15,6 +17,7 @@ MAX_DEFECTS = 100
 """Defects told of one file. A hostile header could have a million of them."""
 
 _WORD = 1 << 64
+_MANY = 1 << 17
 Span = tuple[int, int]
 
 
@@ -27,7 +30,7 @@ def size_defect(dtype: str, shape: Shape, nbytes: int) -> Defect | None:
     if nbytes < 0:
         return Defect("reversed-offsets", f"the offsets end {-nbytes} bytes before they begin")
     bits = dtype_of(dtype).bits
-    product = _product(shape)
+    product = product_of(shape)
     if product is None:
         return Defect("overflow", f"{_shaped(dtype, shape)} has more elements than 64 bits can count")
     if bits is None:
@@ -44,8 +47,12 @@ def size_defect(dtype: str, shape: Shape, nbytes: int) -> Defect | None:
     return None
 
 
-def _product(shape: Shape) -> int | None:
-    """The elements, or None where the reference's left-to-right multiplication overflows."""
+def product_of(shape: Iterable[int]) -> int | None:
+    """The elements, or None where the reference's left-to-right multiplication overflows 64 bits.
+
+    >>> product_of((0, 2**63, 2)), product_of((2**63, 2, 0))
+    (0, None)
+    """
     product = 1
     for dim in shape:
         product *= dim
@@ -56,31 +63,68 @@ def _product(shape: Shape) -> int | None:
 
 def _shaped(dtype: str, shape: Shape) -> str:
     dims = ", ".join(map(str, shape[:8])) + (", …" if len(shape) > 8 else "")
-    return f"{dtype}[{dims}]"
+    return f"{quoted(dtype, 20)[1:-1]}[{dims}]"
 
 
-def tiles(spans: Iterable[Span], room: int) -> bool:
-    """Whether sorted ``spans`` cover ``room`` bytes without hole or overlap."""
-    ordered = sorted(spans)
-    begins = [begin for begin, _ in ordered]
-    ends = [end for _, end in ordered]
-    return [*begins, room] == [0, *ends]
+class Chain:
+    """Spans that follow each other in the order in which they come, as nearly every header has them."""
+
+    def __init__(self) -> None:
+        self._end = 0
+        self._unbroken = True
+
+    def add(self, spans: Iterable[Span]) -> None:
+        """Go on with these."""
+        position = self._end
+        for begin, end in spans:
+            if begin != position:
+                self._unbroken = False
+                break
+            position = end
+        self._end = position
+
+    def covers(self, room: int) -> bool:
+        """Whether the spans so far are sure to tile ``room`` bytes, if none of them is reversed."""
+        return self._unbroken and self._end == room
 
 
-def tiling_defects(names: Sequence[str], spans: Sequence[Span], room: int) -> Iterator[Defect]:
-    """Why ``spans`` do not tile ``room`` bytes of data, tensor by tensor."""
+class Flaw(NamedTuple):
+    """Where spans do not tile their file; ``span`` is the place of the span, None where it is the end of the file."""
+
+    kind: str
+    message: str
+    span: int | None = None
+
+    def named(self, name: str | None) -> Defect:
+        """The defect that it is, told of the tensor of this name."""
+        return Defect(self.kind, self.message if name is None else f"{quoted(name)} {self.message}", name)
+
+
+def flaws(begins: "array[int]", ends: "array[int]", room: int) -> Iterator[Flaw]:
+    """Why these spans do not tile ``room`` bytes; nothing where they do.
+
+    >>> [flaw.message for flaw in flaws(array("Q", [0, 6]), array("Q", [4, 8]), 8)]
+    ['begins at 6, but no tensor holds the bytes from 4 on']
+    """
     position = 0
-    for name, (begin, end) in sorted(zip(names, spans, strict=True), key=lambda pair: pair[1]):
+    for index in _order(begins, ends):
+        begin, end = begins[index], ends[index]
         if end < begin:
-            yield Defect("reversed-offsets", f"{quoted(name)} ends at {end}, before it begins at {begin}", name)
+            yield Flaw("reversed-offsets", f"ends at {end}, before it begins at {begin}", index)
         elif begin > position:
-            yield Defect("hole", f"bytes {position} to {begin} before {quoted(name)} belong to no tensor", name)
+            yield Flaw("hole", f"begins at {begin}, but no tensor holds the bytes from {position} on", index)
         elif begin < position:
-            yield Defect(
-                "overlap", f"{quoted(name)} begins at {begin}, inside the tensor that ends at {position}", name
-            )
+            yield Flaw("overlap", f"begins at {begin}, inside the tensor that ends at {position}", index)
         position = max(position, end)
     if position > room:
-        yield Defect("truncated", f"the tensors need {position} bytes of data, but the file has {room}")
+        yield Flaw("truncated", f"the tensors need {position} bytes of data, but the file has {room}")
     elif position < room:
-        yield Defect("trailing-bytes", f"{room - position} bytes after the last tensor belong to none")
+        yield Flaw("trailing-bytes", f"{room - position} bytes after the last tensor belong to none")
+
+
+def _order(begins: "array[int]", ends: "array[int]") -> Iterable[int]:
+    if len(begins) < _MANY:
+        return sorted(range(len(begins)), key=lambda index: (begins[index], ends[index]))
+    import numpy as np
+
+    return map(int, np.lexsort((ends, begins)))

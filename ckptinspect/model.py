@@ -1,9 +1,8 @@
 """The values that everything else passes around: frozen, exact, without I/O."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from operator import mul
-from typing import Self
 
 import msgspec
 
@@ -11,6 +10,7 @@ from ckptinspect.dtypes import Dtype
 from ckptinspect.errors import CkptInspectError
 
 Shape = tuple[int, ...]
+KindKey = tuple[str, str, Shape, int]
 
 
 def elements_in(shape: Shape) -> int:
@@ -72,9 +72,20 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
         """Number of dimensions."""
         return len(self.shape)
 
-    def times(self, count: int) -> Self:
-        """The same kind, ``count`` times."""
-        return msgspec.structs.replace(self, count=count)
+    @property
+    def key(self) -> "KindKey":
+        """What makes two kinds the same, in whichever shard they stand."""
+        return self.template, self.dtype.code, self.shape, self.nbytes
+
+
+def merged(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    """Kinds of several shards as one list: equal ones once, with their counts added."""
+    found: dict[KindKey, Kind] = {}
+    for kind in kinds:
+        known = found.get(kind.key)
+        count = kind.count if known is None else known.count + kind.count
+        found[kind.key] = msgspec.structs.replace(known or kind, count=count)
+    return tuple(found.values())
 
 
 class Defect(msgspec.Struct, frozen=True, gc=False):
@@ -90,7 +101,8 @@ class Header(msgspec.Struct, frozen=True, dict=True):
     """One safetensors header.
 
     ``length`` is the N of the format: the bytes of JSON, without the 8 bytes that hold N itself. ``raw`` is
-    that JSON where it was asked to be kept; only then are the single ``tensors`` to be had.
+    that JSON where it was asked to be kept; only then are the single ``tensors`` to be had. ``apart`` are the
+    marks by which its kinds were folded; ``hashes`` of the names tell, within one process, whether shards share any.
     """
 
     length: int
@@ -98,6 +110,8 @@ class Header(msgspec.Struct, frozen=True, dict=True):
     metadata: Mapping[str, str]
     defects: tuple[Defect, ...] = ()
     raw: bytes | None = None
+    apart: tuple[str, ...] = ()
+    hashes: Sequence[int] = ()
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -117,7 +131,8 @@ class Header(msgspec.Struct, frozen=True, dict=True):
 class Shard(msgspec.Struct, frozen=True):
     """One file of a checkpoint: its path below the root, its size in bytes, and its header or why there is none.
 
-    ``component`` is the part of a pipeline that the file belongs to, empty outside pipelines.
+    ``component`` is the part of a pipeline that the file belongs to, empty outside pipelines. ``repeated``
+    are those of its tensors that another shard is counted for.
     """
 
     path: str
@@ -125,6 +140,7 @@ class Shard(msgspec.Struct, frozen=True):
     header: Header | None
     error: CkptInspectError | None = None
     component: str = ""
+    repeated: tuple[Tensor, ...] = ()
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,5 @@
+"""``python -m ckptinspect``."""
+
+from ckptinspect.cli.main import main
+
+main()

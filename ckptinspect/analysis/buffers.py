@@ -1,0 +1,90 @@
+"""Stored tensors that are no parameters: buffers, EMA copies, and weights that no model class loads.
+
+Names are those that ``register_buffer`` and checkpoint writers really use (transformers, timm, diffusers,
+the latent-diffusion code base); a name alone counts only where nothing else is called so.
+"""
+
+from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.dtypes import Family
+from ckptinspect.model import Kind
+
+_ANYWHERE = frozenset(
+    {
+        "inv_freq",
+        "masked_bias",
+        "position_ids",
+        "relative_position_index",
+        "relative_coords_table",
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+        "attn_mask",
+        "freqs_cis",
+        "tid2eid",
+        "mel_filters",
+        "final_logits_bias",
+        "cos_cached",
+        "sin_cached",
+    }
+)
+_INTEGER_ONLY = frozenset({"token_type_ids", "attention_mask", "cache_position"})
+_ROTARY = frozenset({"cos", "sin", "freqs", "original_inv_freq"})
+_ATTENTION = frozenset({"attn", "attention", "self_attn", "self_attention"})
+# The noise schedule that latent-diffusion checkpoints keep at their root (``ddpm.py``, register_schedule).
+_SCHEDULE = frozenset(
+    {
+        "betas",
+        "alphas_cumprod",
+        "alphas_cumprod_prev",
+        "sqrt_alphas_cumprod",
+        "sqrt_one_minus_alphas_cumprod",
+        "log_one_minus_alphas_cumprod",
+        "sqrt_recip_alphas_cumprod",
+        "sqrt_recipm1_alphas_cumprod",
+        "posterior_variance",
+        "posterior_log_variance_clipped",
+        "posterior_mean_coef",
+        "lvlb_weights",
+        "denoiser.sigmas",
+        "model_ema.decay",
+        "model_ema.num_updates",
+        "edm_mean",
+        "edm_std",
+        "scaled_fp",
+    }
+)
+
+
+def set_aside(kind: Kind) -> Meaning | None:
+    """What a tensor is by its name, dtype and shape, where that is no parameter; None where it may be one.
+
+    >>> from ckptinspect.dtypes import DTYPES
+    >>> set_aside(Kind("h..attn.bias", DTYPES["F32"], (1, 1, 1024, 1024), 4194304, 12, "h.0.attn.bias")).value
+    'buffers'
+    """
+    template = kind.template
+    *path, leaf = template.split(".")
+    if leaf in _ANYWHERE or template in _SCHEDULE or _is_causal_mask(kind, path, leaf) or _is_table(kind, path, leaf):
+        return Meaning.BUFFER
+    if template.startswith("model_ema."):
+        return Meaning.EMA
+    # T5 files keep a relative bias of the cross attention, which T5Attention no longer has (transformers
+    # ``_keys_to_ignore_on_load_unexpected``).
+    if path and path[-1] == "relative_attention_bias" and "EncDecAttention" in path:
+        return Meaning.UNUSED
+    return None
+
+
+def _is_causal_mask(kind: Kind, path: list[str], leaf: str) -> bool:
+    """``attn.bias`` of GPT-2 and GPT-NeoX: a square of ones below the diagonal, [1, 1, n, n]."""
+    if leaf != "bias" or not path or path[-1] not in _ATTENTION or kind.rank != 4:
+        return False
+    return kind.shape[:2] == (1, 1) and kind.shape[2] == kind.shape[3]
+
+
+def _is_table(kind: Kind, path: list[str], leaf: str) -> bool:
+    if leaf in _INTEGER_ONLY:
+        return kind.dtype.family in {Family.INT, Family.UINT, Family.BOOL}
+    if leaf in _ROTARY:
+        return any("rotary" in part or "rope" in part for part in path)
+    return leaf == "pe" and bool(path)

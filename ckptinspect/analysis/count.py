@@ -1,0 +1,175 @@
+"""Headers -> how many parameters, and why: every stored element gets one meaning, and the parts add up."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
+
+from ckptinspect.analysis.buffers import set_aside
+from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.analysis.ties import Named, Tie, ties_in
+from ckptinspect.fold import templates
+from ckptinspect.model import Checkpoint, Config, Kind, KindKey, Place, Shard, Tally, Tensor, merged
+from ckptinspect.naming.base import Naming
+from ckptinspect.quant.base import Explained, units_in
+from ckptinspect.quant.schemes import SCHEMES
+
+Key = Callable[["Row"], str]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Tensors of one kind in one shard: where they stand, what they are, and how many parameters one is."""
+
+    kind: Kind
+    place: Place
+    shard: str
+    meaning: Meaning
+    parameters: int
+
+    @property
+    def tally(self) -> Tally:
+        """What the row amounts to."""
+        stored = self.kind.elements * self.kind.count
+        return Tally(
+            self.kind.count,
+            self.kind.nbytes * self.kind.count,
+            stored,
+            self.parameters * self.kind.count,
+            stored if self.meaning is Meaning.UNEXPLAINED else 0,
+        )
+
+
+class Count(msgspec.Struct, frozen=True, dict=True):
+    """A counted checkpoint."""
+
+    rows: tuple[Row, ...]
+    ties: tuple[Tie, ...]
+    explained: tuple[Explained, ...]
+    namings: Mapping[str, Naming]
+
+    @cached_property
+    def total(self) -> Tally:
+        """All rows together."""
+        return sum((row.tally for row in self.rows), Tally())
+
+    def by(self, *keys: Key) -> dict[tuple[str, ...], Tally]:
+        """Tallies under the path that ``keys`` give each row; they sum to ``total``."""
+        tallies: dict[tuple[str, ...], Tally] = {}
+        for row in self.rows:
+            path = tuple(key(row) for key in keys)
+            tallies[path] = tallies.get(path, Tally()) + row.tally
+        return tallies
+
+    @cached_property
+    def decomposition(self) -> tuple[tuple[str, int], ...]:
+        """From the stored elements to the parameters, as signed parts that sum to the parameters."""
+        parts = [("stored elements", self.total.stored)]
+        for meaning in Meaning:
+            rows = [row for row in self.rows if row.meaning is meaning]
+            difference = sum(row.tally.parameters - row.tally.stored for row in rows)
+            if difference:
+                parts.append((meaning.value, difference))
+        return tuple(parts)
+
+
+def count(checkpoint: Checkpoint) -> Count:
+    """What a checkpoint holds, row by row. Exact; what cannot be told is unexplained and named in a note."""
+    rows: list[Row] = []
+    ties: list[Tie] = []
+    explained: list[Explained] = []
+    namings: dict[str, Naming] = {}
+    for component in sorted({shard.component for shard in checkpoint.shards}):
+        shards = [shard for shard in checkpoint.shards if shard.component == component and shard.header is not None]
+        config = checkpoint.configs.get(component) or Config()
+        judge = _Judge(component, shards, config)
+        rows += [row for shard in shards for row in judge.rows(shard)]
+        ties += judge.ties
+        explained += judge.explained
+        namings[component] = judge.naming
+    return Count(tuple(rows), tuple(ties), tuple(explained), namings)
+
+
+def tensor_keys(tensors: Sequence[Tensor], apart: tuple[str, ...]) -> list[KindKey]:
+    """The key of each tensor's kind."""
+    folded = templates([tensor.name for tensor in tensors], apart)
+    return [
+        (template.decode(), tensor.dtype.code, tensor.shape, tensor.nbytes)
+        for template, tensor in zip(folded, tensors, strict=True)
+    ]
+
+
+class _Judge:
+    """Decides, for one component, what each kind of tensor is."""
+
+    def __init__(self, component: str, shards: Sequence[Shard], config: Config) -> None:
+        headers = [shard.header for shard in shards if shard.header is not None]
+        self.kinds = merged(kind for header in headers for kind in header.kinds)
+        self.naming = Naming.of(self.kinds, config)
+        self.places = {kind.key: self.naming.place(kind.example, component) for kind in self.kinds}
+        self.explained = _explained(self.kinds, quantization_of(config))
+        metadata = {key: value for header in headers for key, value in header.metadata.items()}
+        self.ties = ties_in(self._named(), config, metadata)
+        self.verdicts = {kind.key: self._verdict(kind) for kind in self.kinds}
+
+    def rows(self, shard: Shard) -> Iterator[Row]:
+        """The rows of one shard: what it repeats from another is a row of its own."""
+        if shard.header is None:
+            return
+        repeated = Counter(tensor_keys(shard.repeated, shard.header.apart))
+        for kind in shard.header.kinds:
+            place, (meaning, parameters) = self.places[kind.key], self.verdicts[kind.key]
+            again = repeated.get(kind.key, 0)
+            if again:
+                yield Row(replace(kind, count=again), place, shard.path, Meaning.REPEATED, 0)
+            if kind.count > again:
+                yield Row(replace(kind, count=kind.count - again), place, shard.path, meaning, parameters)
+
+    def _named(self) -> list[Named]:
+        """Embeddings and heads: the kinds that a tie can be about."""
+        return [Named(kind, self.places[kind.key]) for kind in self.kinds if kind.count == 1 and kind.rank == 2]
+
+    def _verdict(self, kind: Kind) -> tuple[Meaning, int]:
+        for unit in self.explained:
+            if kind in unit.bookkeeping:
+                return Meaning.SCALE, 0
+            if kind in unit.parameters:
+                parameters = unit.parameters[kind]
+                return (Meaning.UNEXPLAINED, 0) if parameters is None else (Meaning.PARAMETER, parameters)
+        if kind.dtype.bits is None:
+            return Meaning.UNEXPLAINED, 0
+        if (aside := set_aside(kind)) is not None:
+            return aside, 0
+        if any(tie.stored and tie.name == kind.example for tie in self.ties):
+            return Meaning.TIED, 0
+        if self._is_copy(kind):
+            return Meaning.COPY, 0
+        return Meaning.PARAMETER, kind.elements
+
+    def _is_copy(self, kind: Kind) -> bool:
+        """Whether this is an MTP layer's own copy of the embedding or the head (DeepSeek-V3, README_WEIGHTS)."""
+        place = self.places[kind.key]
+        if place.module != "mtp" or place.role not in {"embedding", "head"} or kind.rank != 2:
+            return False
+        return any(
+            other.shape == kind.shape and self.places[other.key].role == place.role
+            for other in self.kinds
+            if self.places[other.key].module in {"model", "lm_head"}
+        )
+
+
+def quantization_of(config: Config) -> Config:
+    """The quantization section of a config, wherever its writer put it."""
+    keys = ("quantization_config", "quantization")
+    return config.section(*keys) or config.section("text_config").section(*keys)
+
+
+def _explained(kinds: Iterable[Kind], quantization: Config) -> list[Explained]:
+    found = []
+    for unit in units_in(kinds):
+        for scheme in SCHEMES:
+            if (explained := scheme.explain(unit, quantization)) is not None:
+                found.append(explained)
+                break
+    return found

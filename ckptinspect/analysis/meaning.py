@@ -1,0 +1,17 @@
+"""What a stored element is: a parameter of the model, or something else that has a name."""
+
+from enum import StrEnum
+
+
+class Meaning(StrEnum):
+    """Every stored element has exactly one of these; the value is its line in the decomposition."""
+
+    PARAMETER = "parameters"
+    BUFFER = "buffers"
+    SCALE = "quantization scales and maps"
+    TIED = "tied weights, stored again"
+    COPY = "copies of embedding and head in the MTP layers"
+    EMA = "EMA copy of the weights"
+    UNUSED = "weights that the model class does not load"
+    REPEATED = "tensors that stand in another shard too"
+    UNEXPLAINED = "not explained"

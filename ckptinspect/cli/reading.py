@@ -1,0 +1,59 @@
+"""From a REF on the command line to its checkpoint, with progress on a terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ckptinspect.checkpoint import Progress, Reading
+from ckptinspect.cli.main import PARTIAL
+from ckptinspect.model import Checkpoint
+from ckptinspect.opening import open_reading
+from ckptinspect.refs import parse_ref
+from ckptinspect.text import bytes_text, escaped
+
+_WORTH_A_BAR = 8
+_TOLD = 20
+
+
+def read(ref: str, *, names: bool, via: str = "auto", offline: bool = False, quiet: bool = False) -> Checkpoint:
+    """The checkpoint at ``ref``; a bar on stderr where there are many shards and somebody watches."""
+    with bar(quiet=quiet) as progress:
+        return open_reading(parse_ref(ref), Reading(names, via, progress), offline=offline)
+
+
+def told(checkpoint: Checkpoint, *, verbose: bool) -> int:
+    """Say on stderr which shards failed and, if asked, what was read; the exit code that this asks for."""
+    failed = [shard for shard in checkpoint.shards if shard.error is not None]
+    for shard in failed[:_TOLD]:
+        sys.stderr.write(f"error: {escaped(str(shard.error))}\n")
+    if len(failed) > _TOLD:
+        sys.stderr.write(f"error: {len(failed) - _TOLD} more shards could not be read\n")
+    if verbose:
+        way = f"{checkpoint.requests} requests, " if checkpoint.requests else ""
+        sys.stderr.write(f"read {bytes_text(checkpoint.bytes_read)} ({way}via {checkpoint.via})\n")
+    return PARTIAL if failed else 0
+
+
+@contextmanager
+def bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """What to call with shards done and in all; None where nobody watches. Drawn once it is worth looking at."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("reading headers"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    drawn = Bar(*columns, console=Console(stderr=True), transient=True)
+    task = drawn.add_task("")
+
+    def advance(done: int, total: int) -> None:
+        if total >= _WORTH_A_BAR:
+            drawn.start()
+            drawn.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        drawn.stop()

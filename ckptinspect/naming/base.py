@@ -1,0 +1,124 @@
+"""From a tensor's name to its place in the model.
+
+A ``Naming`` is built once for a checkpoint: from its names and its config it knows the family. It decides
+once per template; a place then costs a look-up and the reading of two numbers.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Self
+
+import msgspec
+
+from ckptinspect.model import Config, Kind, Place
+from ckptinspect.naming.fallback import apart, in_projector, module_of
+from ckptinspect.naming.families import FAMILIES, Family
+from ckptinspect.naming.mtp import is_marked, mtp_marks
+from ckptinspect.naming.name import Anatomy, anatomy, folded, number_at, unwrapped
+from ckptinspect.naming.roles import Role, role_of
+
+__all__ = ["FAMILIES", "MODULES", "Family", "Naming", "Role", "is_marked", "mtp_marks"]
+
+MODULES = (
+    *("visual", "projector", "audio", "speech", "model", "lm_head", "head", "mtp", "adapter"),
+    *("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"),
+    *("ema", "scheduler", "controlnet", "other"),
+)
+"""Every module there is, in the order of a forward pass; outside of this stand the components of a pipeline."""
+
+# As deep as the prefixes go by which a family shows.
+_DEPTH = 4
+# Roles that a tensor keeps inside a head or a projector.
+_OWN_ROLES = frozenset({Role.NORM, Role.BUFFER, Role.SCALE, Role.ADAPTER})
+
+
+class _Decision(msgspec.Struct, frozen=True, gc=False):
+    module: str
+    role: Role
+    leaf_at: int
+    layer_at: int | None
+    expert_at: int | None
+
+
+class Naming:
+    """How one checkpoint names its tensors.
+
+    ``names`` may be one example of each kind. ``marks`` are those of ``mtp_marks``.
+
+    >>> naming = Naming(["visual.blocks.0.attn.qkv.weight", "model.layers.0.mlp.up_proj.weight"])
+    >>> naming.place("model.layers.27.mlp.up_proj.weight")
+    Place(module='model', path='model.layers.27.mlp.up_proj', layer=27, expert=None, role=<Role.MLP: 'mlp'>)
+    """
+
+    __slots__ = ("_decisions", "family", "marks")
+
+    def __init__(self, names: Iterable[str], config: Config | None = None, marks: tuple[str, ...] = ()) -> None:
+        self.marks = marks
+        self.family = family_of(names, config or Config())
+        self._decisions: dict[tuple[str, str, bool], _Decision] = {}
+
+    @classmethod
+    def of(cls, kinds: Collection[Kind], config: Config) -> Self:
+        """The naming of a checkpoint of these kinds, with the marks that they and the config imply."""
+        return cls((kind.example for kind in kinds), config, mtp_marks(config, kinds))
+
+    def place(self, name: str, component: str = "") -> Place:
+        """The place of the tensor of this name; in a pipeline's component, whose name is then the module."""
+        decision = self._decision(name, component)
+        segments = name.split(".")
+        return Place(
+            decision.module,
+            ".".join(segments[: decision.leaf_at]),
+            number_at(segments, decision.layer_at),
+            number_at(segments, decision.expert_at),
+            decision.role,
+        )
+
+    def module_of(self, name: str, component: str = "") -> str:
+        """The module alone: the cheaper question."""
+        return self._decision(name, component).module
+
+    def _decision(self, name: str, component: str) -> _Decision:
+        key = (folded(name), component, is_marked(name, self.marks))
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decisions[key] = _decide(None if component else self.family, *key)
+        return decision
+
+
+def family_of(names: Iterable[str], config: Config) -> Family | None:
+    """The first family that the config or the prefixes of the names prove; most checkpoints need none.
+
+    >>> family_of(["mlp1.0.weight", "vision_model.x", "language_model.x"], Config()).name
+    'InternVL and others with its projector'
+    """
+    prefixes = frozenset(
+        ".".join(words[:depth])
+        for words in (unwrapped(folded(name)) for name in names)
+        for depth in range(1, min(_DEPTH, len(words)) + 1)
+    )
+    keys = ("model_type", "_class_name", "architecture")
+    identities = frozenset([text for key in keys if (text := config.text(key))]).union(config.texts("architectures"))
+    return next((family for family in FAMILIES if family.is_proven_by(identities, prefixes)), None)
+
+
+def _decide(family: Family | None, template: str, component: str, marked: bool) -> _Decision:
+    parts = anatomy(template, family.containers if family else frozenset())
+    role = (family.role_of(parts.words) if family else None) or role_of(parts)
+    module = apart(parts) or (family.module_of(parts.words) if family else None) or module_of(parts, role)
+    role = _role_in(module, role, parts)
+    if marked and parts.repeats and module in ("model", "lm_head", "head"):
+        module = "mtp"
+    return _Decision(component or module, role, parts.leaf_at, parts.layer_at, parts.expert_at)
+
+
+def _role_in(module: str, role: Role, parts: Anatomy) -> Role:
+    """The role, given where the tensor stands: what stands in a head or a projector is that."""
+    if module == "adapter":
+        return Role.ADAPTER
+    if module == "scheduler":
+        return Role.BUFFER
+    if role in _OWN_ROLES:
+        return role
+    if module in ("lm_head", "head"):
+        return Role.HEAD
+    return Role.PROJECTOR if module == "projector" or in_projector(parts) else role

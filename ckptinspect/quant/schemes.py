@@ -1,0 +1,7 @@
+"""The registry: every scheme, in the order in which they are asked."""
+
+from ckptinspect.quant.base import Scheme
+from ckptinspect.quant.fp8_block import Fp8Block
+from ckptinspect.quant.packed import Packed
+
+SCHEMES: tuple[Scheme, ...] = (Fp8Block(), Packed())

@@ -1,0 +1,339 @@
+"""JSON pulled piece by piece, by the grammar that serde_json reads: nothing is held but a stretch of it.
+
+A legal header may be 100 MB of almost anything: one name, one shape, one ignored field. So values that fit a
+window are read whole, by the scanner of the standard library, and longer ones member by member.
+"""
+
+import re
+from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from hashlib import blake2b
+from json import JSONDecodeError, JSONDecoder
+
+from ckptinspect.errors import HeaderError
+from ckptinspect.number import Odd, Run, endless, number
+
+MAX_DEPTH = 127
+"""Arrays and objects that may stand inside each other (serde_json's recursion limit of 128)."""
+MAX_TEXT = 1 << 22
+"""Characters of the longest string that is kept whole."""
+
+_STRETCH = 1 << 16
+_WINDOW = 1 << 19
+_SPACE = re.compile(r"[ \t\n\r]*+")
+_DIGITS = re.compile(r"[0-9]*+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# Characters and escapes of a string that stand for whole characters: surrogates only in pairs.
+_HEX = "[0-9a-fA-F]"
+_UNICODE = rf"u(?:[0-9abcefABCEF]{_HEX}{{3}}|[dD][0-7]{_HEX}{{2}}|[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}})"
+_TEXT = re.compile(rf'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|{_UNICODE}))*+')
+_PAIRED = re.compile(rf"(?:[^\\]++|\\(?:[^u]|{_UNICODE}))*+")
+_LONGEST_ESCAPE = 12
+_TYPES = {"{": "an object", "[": "an array", '"': "a string", "t": "true or false", "f": "true or false", "n": "null"}
+_HALF = "an escape stands for half a character (a lone surrogate)"
+
+
+class MalformedError(Exception):
+    """The bytes are not JSON, or not even text; the message says where."""
+
+
+class OutsizedError(Exception):
+    """The value does not fit the window: it is to be read member by member."""
+
+
+class Pairs(list[tuple[str, object]]):
+    """A JSON object with all of its pairs, duplicates included."""
+
+
+class Shortened(str):
+    """What stands for a string of more than MAX_TEXT characters: how it begins, and a hash of the whole."""
+
+    __slots__ = ()
+
+
+def _constant(text: str) -> object:
+    raise MalformedError(f"the header is not JSON: it holds {text}")
+
+
+_scan = JSONDecoder(object_pairs_hook=Pairs, parse_int=number, parse_float=number, parse_constant=_constant).raw_decode
+
+
+def _string(text: str, at: int) -> tuple[str, int]:
+    """The string whose quotation mark stands there, and where it ends."""
+    string, end = _scan(text, at)
+    assert isinstance(string, str)
+    return string, end
+
+
+class Reader:
+    """A position in JSON bytes, and what can be read from it on. ``passed`` are the bytes that it has let go of."""
+
+    def __init__(self, raw: bytes, begin: int = 0) -> None:
+        self._raw = memoryview(raw)
+        self._next = begin
+        self.passed = begin
+        self._decoder = getincrementaldecoder("utf-8")()
+        self._text = ""
+        self._at = 0
+        self._leapt = -1
+
+    @property
+    def position(self) -> int:
+        """The byte that is read next."""
+        return self.passed + len(self._text[: self._at].encode())
+
+    def peek(self) -> str:
+        """The next character after white space; empty at the end."""
+        while True:
+            if self._at < len(self._text) and (char := self._text[self._at]) not in " \t\n\r":
+                return char
+            space = _SPACE.match(self._text, self._at)
+            assert space is not None
+            self._at = space.end()
+            if self._at == len(self._text) and not self._more():
+                return ""
+
+    def take(self, char: str) -> None:
+        """Pass over this character."""
+        if self.peek() != char:
+            raise self._malformed(f"{char!r} is missing")
+        self._at += 1
+
+    def end(self) -> None:
+        """Make sure that only white space is left."""
+        if self.peek():
+            raise self._malformed("something follows the closing brace")
+
+    def type(self) -> str:
+        """What the next value is, in words."""
+        if (known := _TYPES.get(self.peek())) is not None:
+            return known
+        try:
+            value = self.value()
+        except OutsizedError:
+            value = Odd.BEYOND
+        return value.value if isinstance(value, Odd) else "an integer"
+
+    def members(self) -> Iterator[str]:
+        """The keys of an object, one by one: the caller reads or skips the value before it asks for the next."""
+        self.take("{")
+        if self.peek() == "}":
+            self._at += 1
+            return
+        while True:
+            key = self.string()
+            self.take(":")
+            yield key
+            if self._closed("}"):
+                return
+
+    def items(self) -> Iterator[None]:
+        """One step for each item of an array: the caller reads or skips it before it asks for the next."""
+        self.take("[")
+        if self.peek() == "]":
+            self._at += 1
+            return
+        while True:
+            yield
+            if self._closed("]"):
+                return
+
+    def string(self) -> str:
+        """The next string; a Shortened one where it is longer than MAX_TEXT."""
+        if self.peek() != '"':
+            raise self._malformed("a string is missing")
+        while True:
+            try:
+                text, self._at = _string(self._text, self._at)
+            except JSONDecodeError:
+                if len(self._text) - self._at >= _WINDOW or not self._more():
+                    return self._long_string()
+            else:
+                break
+        if not text.isascii() and _SURROGATE.search(text):
+            raise self._malformed(_HALF)
+        return text
+
+    def value(self) -> object:
+        """The next value whole: objects as Pairs, numbers as integers or Odd. Raises OutsizedError."""
+        self.peek()
+        while True:
+            try:
+                value, end = _scan(self._text, self._at)
+            except JSONDecodeError:
+                value, end = None, -1
+            except RecursionError:
+                raise too_deep() from None
+            # A number that ends where the window ends may go on behind it: 12|34, 12.|5, 12e+|3.
+            if -1 < end < len(self._text) - 2:
+                break
+            if len(self._text) - self._at >= _WINDOW and self._text[self._at] not in "tfn":
+                raise OutsizedError
+            if not self._more():
+                if end < 0:
+                    raise self._malformed("a value is broken or missing")
+                break
+        self._refuse_half_characters(self._text, self._at, end)
+        self._at = end
+        return value
+
+    def leap(self, beginning: str, closing: str) -> object:
+        """As many whole members as the window holds, between a beginning and a closing; None where there are none.
+
+        To be asked within ``members`` or ``items``: it stops before the comma that they expect. It is tried
+        once in a window, and the last member is always left.
+        """
+        cut = self._text.rfind(",", self._at)
+        if self._leapt == self._next or cut < 0:
+            return None
+        self._leapt = self._next
+        text = f"{beginning}{self._text[self._at : cut]}{closing}"
+        try:
+            value, end = _scan(text, 0)
+        except (JSONDecodeError, RecursionError):
+            return None
+        if end < len(text):
+            return None
+        self._refuse_half_characters(text, 0, end)
+        self._at = cut
+        return value
+
+    def skip(self, depth: int) -> None:
+        """Pass over the next value, which stands inside ``depth`` arrays and objects."""
+        try:
+            refuse_ignored(self.value(), depth)
+        except OutsizedError:
+            self._skip_outsized(depth)
+
+    def _skip_outsized(self, depth: int) -> None:
+        opening = self.peek()
+        if opening == '"':
+            self.string()
+        elif opening not in "{[":
+            self._skip_long_number()
+        elif depth == MAX_DEPTH:
+            raise too_deep()
+        else:
+            around = ('{"":', "}") if opening == "{" else ("[", "]")
+            for _ in self.members() if opening == "{" else self.items():
+                if (members := self.leap(*around)) is None:
+                    self.skip(depth + 1)
+                else:
+                    refuse_ignored(members, depth)
+
+    def _skip_long_number(self) -> None:
+        if self._char() == "-":
+            self._at += 1
+        whole, fraction, power = self._digits(), Run.of(""), 0
+        if whole.zeros and (whole.zeros > 1 or whole.length):
+            raise self._malformed("a number begins with 0")
+        if self._char() == ".":
+            self._at += 1
+            fraction = self._digits()
+        if self._char() in {"e", "E"}:
+            self._at += 1
+            sign = self._char()
+            if sign in {"+", "-"}:
+                self._at += 1
+            power = self._digits().power * (-1 if sign == "-" else 1)
+        if endless(whole, fraction, power):
+            raise HeaderError("a number is out of range")
+
+    def _digits(self) -> Run:
+        """One digit or more."""
+        run = Run.of("")
+        while True:
+            digits = _DIGITS.match(self._text, self._at)
+            assert digits is not None
+            run = run.then(Run.of(digits[0]))
+            self._at = digits.end()
+            if self._at < len(self._text) or not self._more():
+                break
+        if not run.zeros + run.length:
+            raise self._malformed("a digit is missing")
+        return run
+
+    def _char(self) -> str:
+        """The next character, white space or not; empty at the end."""
+        if self._at == len(self._text):
+            self._more()
+        return self._text[self._at : self._at + 1]
+
+    def _closed(self, closing: str) -> bool:
+        char = self.peek()
+        if char not in {closing, ","}:
+            raise self._malformed(f"',' or {closing!r} is missing")
+        self._at += 1
+        return char == closing
+
+    def _long_string(self) -> str:
+        self.take('"')
+        pieces: list[str] = []
+        length = 0
+        digest = blake2b(digest_size=16)
+        while True:
+            run = _TEXT.match(self._text, self._at)
+            assert run is not None
+            piece, _ = _string(f'"{run[0]}"', 0)
+            self._at = run.end()
+            length += len(piece)
+            digest.update(piece.encode())
+            if length <= MAX_TEXT:
+                pieces.append(piece)
+            if self._char() == '"':
+                self._at += 1
+                break
+            if len(self._text) - self._at >= _LONGEST_ESCAPE or not self._more():
+                raise self._malformed("a string is broken or does not end")
+        if length <= MAX_TEXT:
+            return "".join(pieces)
+        return Shortened(f"{pieces[0][:100]}…{digest.hexdigest()}")
+
+    def _more(self) -> bool:
+        """Let go of what is read, and read on; False at the end."""
+        if self._next == len(self._raw):
+            return False
+        rest = self._text[self._at :]
+        self.passed = self.position
+        begin, self._next = self._next, min(self._next + max(_STRETCH, len(rest)), len(self._raw))
+        pending, _ = self._decoder.getstate()
+        try:
+            more = self._decoder.decode(bytes(self._raw[begin : self._next]), self._next == len(self._raw))
+        except UnicodeDecodeError as error:
+            raise MalformedError(f"the header is not UTF-8 at byte {begin - len(pending) + error.start}") from None
+        self._text = rest + more
+        self._at = 0
+        return True
+
+    def _refuse_half_characters(self, text: str, begin: int, end: int) -> None:
+        if text.find("\\", begin, end) >= 0 and _PAIRED.fullmatch(text, begin, end) is None:
+            raise self._malformed(_HALF)
+
+    def _malformed(self, what: str) -> MalformedError:
+        return MalformedError(f"the header is not JSON at byte {self.position}: {what}")
+
+
+def refuse_ignored(value: object, depth: int) -> None:
+    """What nobody reads may be anything, but not nest too deep nor hold a number that no double holds."""
+    level = [value]
+    while True:
+        if Odd.ENDLESS in level:
+            raise HeaderError("a number is out of range")
+        containers = [item for item in level if isinstance(item, list)]
+        if not containers:
+            return
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise too_deep()
+        level = [child for container in containers for child in _children(container)]
+
+
+def _children(container: list[object]) -> list[object]:
+    if isinstance(container, Pairs):
+        return [value for _, value in container]
+    return container
+
+
+def too_deep() -> HeaderError:
+    """The error for a header that nests too deep."""
+    return HeaderError(f"the header nests deeper than {MAX_DEPTH} levels")

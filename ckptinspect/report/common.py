@@ -1,0 +1,61 @@
+"""Pieces that several verbs' answers share."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from ckptinspect.errors import RefError
+from ckptinspect.model import Checkpoint, Note, Ref
+from ckptinspect.report import v1
+from ckptinspect.text import bytes_text
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def ref_data(ref: Ref) -> v1.RefData:
+    """A ref as data."""
+    return v1.RefData(ref.given, ref.scheme, ref.location, ref.revision, ref.commit, ref.path)
+
+
+def files_data(checkpoint: Checkpoint) -> tuple[v1.FileData, ...]:
+    """Every file, those that failed included; sorted by path."""
+    files = [
+        v1.FileData(
+            path=shard.path,
+            bytes=shard.size,
+            header_bytes=shard.header.nbytes if shard.header is not None else 0,
+            tensors=sum(kind.count for kind in shard.header.kinds) if shard.header is not None else 0,
+            error=str(shard.error) if shard.error is not None else None,
+        )
+        for shard in checkpoint.shards
+    ]
+    return tuple(sorted(files, key=lambda file: file.path))
+
+
+def notes_data(notes: Sequence[Note]) -> tuple[v1.NoteData, ...]:
+    """Notes as data, in the order in which they are told."""
+    return tuple(v1.NoteData(note.code, note.message) for note in notes)
+
+
+def title_of(checkpoint: Checkpoint) -> str:
+    """One line on what is looked at: its name, layout and size."""
+    ref, files = checkpoint.ref, checkpoint.shards
+    revision = f" @ {ref.commit[:12] if ref.scheme == 'hub' else ref.commit}" if ref.commit else ""
+    size = bytes_text(sum(shard.size for shard in files))
+    count = f"{len(files)} file{'s' * (len(files) != 1)}"
+    return f"{ref.given}{revision}: {checkpoint.layout}, {count}, {size}, via {checkpoint.via}"
+
+
+def sorted_rows(rows: Sequence[T], given: str | None, columns: dict[str, Callable[[T], object]]) -> list[T]:
+    """Rows by ``--sort COLUMN`` (``-COLUMN``: largest first), as they are where none is given.
+
+    Raises RefError for a column that there is not.
+    """
+    if given is None:
+        return list(rows)
+    column, down = given.removeprefix("-"), given.startswith("-")
+    if column not in columns:
+        raise RefError(f"no column {column!r} to sort by", hint=f"choose one of {', '.join(columns)}")
+    key: Callable[[T], object] = columns[column]
+    return sorted(rows, key=key, reverse=down)  # type: ignore[arg-type]

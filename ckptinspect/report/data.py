@@ -1,0 +1,50 @@
+"""The machine's renderers: json, jsonl and csv, from the data alone. Same input, same bytes."""
+
+import csv
+from typing import TextIO
+
+import msgspec
+
+from ckptinspect.errors import RefError
+from ckptinspect.report.document import Report
+from ckptinspect.report.v1 import SCHEMA
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def json(report: Report, out: TextIO) -> None:
+    """The whole answer as one object: ``{"schema": …, "kind": VERB, "data": …}``."""
+    encoded = _encoder.encode({"schema": SCHEMA, "kind": report.kind, "data": report.data})
+    out.write(msgspec.json.format(encoded).decode() + "\n")
+
+
+def jsonl(report: Report, out: TextIO) -> None:
+    """The main list, one object a line."""
+    out.writelines(_encoder.encode(row).decode() + "\n" for row in _rows(report, "jsonl"))
+
+
+def csv_rows(report: Report, out: TextIO) -> None:
+    """The main list as a table; lists in a cell are joined by spaces, what a spreadsheet would run is quoted."""
+    writer = csv.writer(out, lineterminator="\n")
+    for number, row in enumerate(_rows(report, "csv")):
+        values = msgspec.structs.asdict(row)
+        if number == 0:
+            writer.writerow(values)
+        writer.writerow([_flat(value) for value in values.values()])
+
+
+def _rows(report: Report, form: str) -> "list[msgspec.Struct]":
+    if report.rows is None:
+        raise RefError(f"{report.kind} has no list to give as {form}", hint="use json, table, markdown or html")
+    return list(report.rows())
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, tuple):
+        return " ".join(str(_flat(item)) for item in value)
+    if isinstance(value, msgspec.Struct):
+        return ":".join(str(_flat(item)) for item in msgspec.structs.astuple(value) if not isinstance(item, tuple))
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+        # Spreadsheets run a cell that begins like a formula (OWASP, "CSV Injection").
+        return "'" + value
+    return value

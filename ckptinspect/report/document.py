@@ -1,0 +1,96 @@
+"""An answer before it is drawn: its data for machines, and blocks of text and tables for people.
+
+Blocks hold typed values, never formatted ones; each renderer formats and escapes once.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+Cell = str | int | float | None
+
+
+class Format(StrEnum):
+    """How a column's values are written."""
+
+    TEXT = "text"
+    NAME = "name"
+    COUNT = "count"
+    SHORT_COUNT = "short count"
+    BYTES = "bytes"
+    SHORT_BYTES = "short bytes"
+    SHARE = "share"
+    NUMBER = "number"
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A column of a table. Where not all fit, those that are ``spare`` go first, the largest before the others."""
+
+    title: str
+    format: Format = Format.TEXT
+    spare: int = 0
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values are aligned to the right."""
+        return self.format not in {Format.TEXT, Format.NAME}
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows under columns, with the sums at the foot."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Cell]]
+    foot: Sequence[Sequence[Cell]] = ()
+    title: str = ""
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """An addition written out: signed terms, and what they come to."""
+
+    terms: tuple[tuple[int, str], ...]
+    total: tuple[int, str]
+    title: str = ""
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """A line of a tree with what hangs below it."""
+
+    label: str
+    detail: str
+    parameters: int
+    nbytes: int
+    children: "tuple[Branch, ...]" = ()
+
+
+class Tree(msgspec.Struct, frozen=True):
+    """A tree of modules."""
+
+    root: Branch
+
+
+class Lines(msgspec.Struct, frozen=True):
+    """Plain lines."""
+
+    lines: tuple[str, ...]
+
+
+class Formulas(msgspec.Struct, frozen=True):
+    """Equations: a name, its expression, its value."""
+
+    equations: tuple[tuple[str, str, int], ...]
+
+
+Block = Table | Sum | Tree | Lines | Formulas
+
+
+class Report(msgspec.Struct, frozen=True):
+    """One verb's answer. ``data`` is its JSON; ``rows`` gives its main list for csv and jsonl, where it has one."""
+
+    kind: str
+    data: msgspec.Struct
+    title: str
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = ()
+    rows: Callable[[], Iterable[msgspec.Struct]] | None = None

@@ -1,0 +1,40 @@
+"""``dtypes``: the table of number formats."""
+
+from ckptinspect.dtypes import DTYPES, Dtype
+from ckptinspect.report import v1
+from ckptinspect.report.document import Column, Format, Report, Table
+
+_COLUMNS = (
+    Column("dtype", Format.NAME),
+    Column("bits", Format.NUMBER),
+    Column("kind", Format.NAME),
+    Column("sign", Format.NUMBER),
+    Column("exponent", Format.NUMBER),
+    Column("mantissa", Format.NUMBER),
+    Column("largest", Format.NUMBER),
+    Column("smallest", Format.NUMBER),
+    Column("note", Format.TEXT, spare=1),
+)
+
+
+def dtypes_report() -> Report:
+    """Every number format of safetensors, in the order of the reference implementation."""
+    found = tuple(_data(dtype) for dtype in DTYPES.values())
+    rows = [(d.dtype, d.bits, d.family, d.sign, d.exponent, d.mantissa, d.largest, d.smallest, d.note) for d in found]
+    notes = ("smallest is the smallest positive normal number; for C64 all but bits are of each of its two halves",)
+    data = v1.DtypesData(found)
+    return Report("dtypes", data, "Number formats of safetensors", (Table(_COLUMNS, rows),), notes, lambda: found)
+
+
+def _data(dtype: Dtype) -> v1.DtypeInfoData:
+    return v1.DtypeInfoData(
+        dtype=dtype.code,
+        bits=dtype.bits or 0,
+        family=dtype.family,
+        sign=dtype.sign,
+        exponent=dtype.exponent,
+        mantissa=dtype.mantissa,
+        largest=dtype.largest or 0,
+        smallest=dtype.smallest or 0,
+        note=dtype.note,
+    )

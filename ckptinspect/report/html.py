@@ -1,0 +1,123 @@
+"""One self-contained page: no script, no request, nothing in it that a name from a file could start."""
+
+from collections.abc import Iterator, Sequence
+from functools import singledispatch
+from html import escape
+from typing import TextIO
+
+from ckptinspect.report.cells import written
+from ckptinspect.report.document import Branch, Cell, Column, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.text import bytes_text, escaped
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE = """
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin-top: 2rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th.n, td.n { text-align: right; white-space: nowrap; }
+td.name, .tree, code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
+tfoot td { font-weight: 600; border-bottom: 0; border-top: 2px solid var(--line); }
+.tree ul { list-style: none; margin: 0; padding-left: 1.25rem; border-left: 1px solid var(--line); }
+.tree > ul { border: 0; padding-left: 0; }
+.tree .figures { opacity: .7; } details > summary { cursor: pointer; }
+.notes { padding-left: 1.2rem; } p { overflow-wrap: anywhere; }
+@media print { body { max-width: none; margin: 0; } }
+"""
+
+
+def render(report: Report, out: TextIO) -> None:
+    """Write a report as one HTML page, for a browser that opens it from disk."""
+    title = _text(report.title)
+    out.write(
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+    )
+    for block in report.blocks:
+        out.writelines(f"{line}\n" for line in _lines(block))
+    if report.notes:
+        out.write('<h2>Notes</h2>\n<ul class="notes">\n')
+        out.writelines(f"<li>{_text(note)}</li>\n" for note in report.notes)
+        out.write("</ul>\n")
+    out.write("</main>\n</body>\n</html>\n")
+
+
+def _text(text: str) -> str:
+    return escape(escaped(text), quote=True)
+
+
+@singledispatch
+def _lines(block: object) -> Iterator[str]:
+    raise TypeError(f"no way to write a {type(block).__name__}")
+
+
+@_lines.register
+def _(block: Table) -> Iterator[str]:
+    if block.title:
+        yield f"<h2>{_text(block.title)}</h2>"
+    yield '<div class="wide"><table>'
+    heads = "".join(f'<th scope="col"{_class(column)}>{_text(column.title)}</th>' for column in block.columns)
+    yield f"<thead><tr>{heads}</tr></thead>\n<tbody>"
+    for row in block.rows:
+        yield _row(row, block.columns)
+    yield "</tbody>"
+    if block.foot:
+        yield "<tfoot>"
+        yield from (_row(row, block.columns) for row in block.foot)
+        yield "</tfoot>"
+    yield "</table></div>"
+
+
+def _row(row: Sequence[Cell], columns: Sequence[Column]) -> str:
+    cells = zip(row, columns, strict=True)
+    return f"<tr>{''.join(f'<td{_class(column)}>{_text(written(value, column))}</td>' for value, column in cells)}</tr>"
+
+
+def _class(column: Column) -> str:
+    return ' class="n"' if column.is_number else ' class="name"'
+
+
+@_lines.register
+def _(block: Sum) -> Iterator[str]:
+    columns = (Column("elements"), Column("what"))
+    yield f'{f"<h2>{_text(block.title)}</h2>" if block.title else ""}<div class="wide"><table>'
+    yield f'<thead><tr><th scope="col" class="n">{columns[0].title}</th><th scope="col">what</th></tr></thead>'
+    yield "<tbody>"
+    for value, what in block.terms:
+        yield f'<tr><td class="n">{value:,}</td><td>{_text(what)}</td></tr>'
+    value, what = block.total
+    yield f'</tbody><tfoot><tr><td class="n">{value:,}</td><td>{_text(what)}</td></tr></tfoot></table></div>'
+
+
+@_lines.register
+def _(block: Tree) -> Iterator[str]:
+    yield '<div class="tree"><ul>'
+    yield from _branch(block.root)
+    yield "</ul></div>"
+
+
+def _branch(branch: Branch) -> Iterator[str]:
+    figures = f'<span class="figures">{branch.parameters:,} · {bytes_text(branch.nbytes)}</span>'
+    line = f"<strong>{_text(branch.label)}</strong> {_text(branch.detail)} {figures}"
+    if not branch.children:
+        yield f"<li>{line}</li>"
+        return
+    yield f"<li><details open><summary>{line}</summary><ul>"
+    for child in branch.children:
+        yield from _branch(child)
+    yield "</ul></details></li>"
+
+
+@_lines.register
+def _(block: Lines) -> Iterator[str]:
+    yield from (f"<p>{_text(line)}</p>" for line in block.lines)
+
+
+@_lines.register
+def _(block: Formulas) -> Iterator[str]:
+    for name, expression, value in block.equations:
+        yield f"<p><strong>{_text(name)}</strong> = {value:,} =<br><code>{_text(expression)}</code></p>"

@@ -1,0 +1,88 @@
+"""Markdown, to paste into an issue or a model card."""
+
+from collections.abc import Iterator, Sequence
+from functools import singledispatch
+from typing import TextIO
+
+from ckptinspect.report.cells import written
+from ckptinspect.report.document import Branch, Cell, Column, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.text import bytes_text, escaped
+
+_ACTIVE = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#+!|~$&"})
+
+
+def render(report: Report, out: TextIO) -> None:
+    """Write a report as Markdown; names from files come out as text, whatever markup they hold."""
+    out.write(f"## {_text(report.title)}\n")
+    for block in report.blocks:
+        out.write("\n")
+        out.writelines(f"{line}\n" for line in _lines(block))
+    if report.notes:
+        out.write("\n")
+    out.writelines(f"- {_text(note)}\n" for note in report.notes)
+
+
+def _text(text: str) -> str:
+    return escaped(text).translate(_ACTIVE)
+
+
+@singledispatch
+def _lines(block: object) -> Iterator[str]:
+    raise TypeError(f"no way to write a {type(block).__name__}")
+
+
+@_lines.register
+def _(block: Table) -> Iterator[str]:
+    if block.title:
+        yield from (f"### {_text(block.title)}", "")
+    yield _row([_text(column.title) for column in block.columns])
+    yield _row(["---:" if column.is_number else "---" for column in block.columns])
+    for row in block.rows:
+        yield _row(_cells(row, block.columns))
+    for row in block.foot:
+        yield _row([f"**{cell}**" if cell else "" for cell in _cells(row, block.columns)])
+
+
+def _cells(row: Sequence[Cell], columns: Sequence[Column]) -> list[str]:
+    return [_text(written(value, column)) for value, column in zip(row, columns, strict=True)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+@_lines.register
+def _(block: Sum) -> Iterator[str]:
+    if block.title:
+        yield from (f"### {_text(block.title)}", "")
+    yield _row(["elements", "what"])
+    yield _row(["---:", "---"])
+    for value, what in block.terms:
+        yield _row([f"{value:,}", _text(what)])
+    yield _row([f"**{block.total[0]:,}**", f"**{_text(block.total[1])}**"])
+
+
+@_lines.register
+def _(block: Tree) -> Iterator[str]:
+    yield from _branch(block.root, 0)
+
+
+def _branch(branch: Branch, depth: int) -> Iterator[str]:
+    detail = f" {_text(branch.detail)}" if branch.detail else ""
+    figures = f"{branch.parameters:,} parameters, {bytes_text(branch.nbytes)}"
+    yield f"{'  ' * depth}- **{_text(branch.label)}**{detail}: {figures}"
+    for child in branch.children:
+        yield from _branch(child, depth + 1)
+
+
+@_lines.register
+def _(block: Lines) -> Iterator[str]:
+    for line in block.lines:
+        yield _text(line)
+        yield ""
+
+
+@_lines.register
+def _(block: Formulas) -> Iterator[str]:
+    for name, expression, value in block.equations:
+        yield f"- **{_text(name)}** = {value:,} = `{expression}`"

@@ -1,0 +1,162 @@
+"""``show``: modules by dtypes, the sums, and how the count comes about."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
+
+from ckptinspect.analysis.count import Count, Row, count
+from ckptinspect.analysis.keys import GroupKey, keys_of, natural
+from ckptinspect.analysis.names import by_tensor
+from ckptinspect.analysis.notes import notes_on
+from ckptinspect.model import Checkpoint, Tally
+from ckptinspect.naming.base import MODULES
+from ckptinspect.report import v1
+from ckptinspect.report.common import files_data, notes_data, ref_data, sorted_rows, title_of
+from ckptinspect.report.document import Block, Cell, Column, Format, Report, Sum, Table
+
+_DEFAULT = keys_of("module,dtype")
+_MODULE_ORDER = {module: number for number, module in enumerate(MODULES)}
+
+
+def show_report(
+    checkpoint: Checkpoint, keys: Sequence[GroupKey] = (), sort: str | None = None, limit: int | None = None
+) -> Report:
+    """What is in a checkpoint, grouped by ``keys``; by module and dtype where none are given."""
+    counted = count(checkpoint)
+    grouped = by_tensor(checkpoint, counted) if any(key.needs_names for key in keys) else counted
+    by = tuple(keys) or _DEFAULT
+    groups = sorted_rows(_groups(grouped, by), sort, _sortable(by))
+    data = _data(checkpoint, counted, by, tuple(groups[:limit]))
+    blocks: list[Block] = [_table(data, hidden=len(groups) - len(data.groups))]
+    if len(data.decomposition) > 1:
+        blocks.append(_decomposition(counted))
+    notes = tuple(note.message for note in data.notes)
+    main_list = data.groups if keys else data.modules
+    return Report("show", data, title_of(checkpoint), tuple(blocks), notes, lambda: main_list)
+
+
+def _groups(counted: Count, by: Sequence[GroupKey]) -> list[v1.GroupData]:
+    tallies = counted.by(*(key.of for key in by))
+    ordered = sorted(
+        tallies.items(), key=lambda item: tuple(_rank(key, text) for key, text in zip(by, item[0], strict=True))
+    )
+    return [v1.GroupData(key, t.tensors, t.stored, t.parameters, t.unexplained, t.nbytes) for key, t in ordered]
+
+
+def _rank(key: GroupKey, text: str) -> tuple[int, object]:
+    if key.name == "module":
+        return _MODULE_ORDER.get(text, len(_MODULE_ORDER)), text
+    return 0, natural(text)
+
+
+def _sortable(by: Sequence[GroupKey]) -> dict[str, Callable[[v1.GroupData], object]]:
+    figures = ("tensors", "stored_elements", "parameters", "bytes")
+    columns: dict[str, Callable[[v1.GroupData], object]] = {name: attrgetter(name) for name in figures}
+    return {key.name: partial(_key_at, number) for number, key in enumerate(by)} | columns
+
+
+def _key_at(number: int, group: v1.GroupData) -> object:
+    return natural(group.key[number])
+
+
+def _data(
+    checkpoint: Checkpoint, counted: Count, by: Sequence[GroupKey], groups: tuple[v1.GroupData, ...]
+) -> v1.ShowData:
+    return v1.ShowData(
+        ref=ref_data(checkpoint.ref),
+        via=checkpoint.via,
+        layout="snapshot" if checkpoint.via == "snapshot" else checkpoint.layout,
+        files=files_data(checkpoint),
+        totals=_totals(checkpoint, counted.total),
+        dtypes=_dtypes(counted.rows),
+        modules=_modules(counted),
+        by=tuple(key.name for key in by),
+        groups=groups,
+        decomposition=tuple(v1.PartData(what, elements) for what, elements in counted.decomposition),
+        active_parameters=None,
+        quantization=_quantization(counted),
+        tied=tuple(v1.TieData(t.name, t.tied_to, t.stored, t.elements, t.evidence) for t in counted.ties),
+        alternatives=checkpoint.alternatives,
+        notes=notes_data(notes_on(checkpoint, counted)),
+        requests=checkpoint.requests,
+        bytes_read=checkpoint.bytes_read,
+    )
+
+
+def _totals(checkpoint: Checkpoint, total: Tally) -> v1.TotalsData:
+    read = [shard for shard in checkpoint.shards if shard.header is not None]
+    header_bytes = sum(shard.header.nbytes for shard in read if shard.header is not None)
+    return v1.TotalsData(
+        files=len(read),
+        tensors=total.tensors,
+        file_bytes=sum(shard.size for shard in read),
+        header_bytes=header_bytes,
+        tensor_bytes=total.nbytes,
+        stored_elements=total.stored,
+        parameters=total.parameters,
+        unexplained_elements=total.unexplained,
+    )
+
+
+def _dtypes(rows: Sequence[Row]) -> tuple[v1.DtypeData, ...]:
+    tallies: dict[str, Tally] = {}
+    for row in rows:
+        code = row.kind.dtype.code
+        tallies[code] = tallies.get(code, Tally()) + row.tally
+    return tuple(v1.DtypeData(code, t.tensors, t.stored, t.parameters, t.nbytes) for code, t in sorted(tallies.items()))
+
+
+def _modules(counted: Count) -> tuple[v1.ModuleData, ...]:
+    found = []
+    module = _DEFAULT[0]
+    for (name,), t in sorted(counted.by(module.of).items(), key=lambda item: _rank(module, item[0][0])):
+        dtypes = _dtypes([row for row in counted.rows if row.place.module == name])
+        found.append(v1.ModuleData(name, t.tensors, t.stored, t.parameters, t.nbytes, dtypes))
+    return tuple(found)
+
+
+def _quantization(counted: Count) -> v1.QuantizationData | None:
+    """The scheme that holds the most parameters, or elements where those are not known."""
+    weights: dict[tuple[str, float | None, int | None, str], int] = {}
+    for unit in counted.explained:
+        key = (unit.scheme, unit.bits, unit.group_size, unit.evidence)
+        held = sum((parameters or kind.elements) * kind.count for kind, parameters in unit.parameters.items())
+        weights[key] = weights.get(key, 0) + held
+    if not weights:
+        return None
+    return v1.QuantizationData(*max(weights, key=lambda key: (weights[key], key[0])))
+
+
+def _table(data: v1.ShowData, hidden: int) -> Table:
+    """The groups, the headers as a row of their own, and the sums over the whole files."""
+    totals = data.totals
+    keys = len(data.by)
+    columns = (
+        *(Column(name, Format.NAME) for name in data.by),
+        Column("tensors", Format.COUNT),
+        Column("parameters", Format.COUNT),
+        Column("bytes", Format.COUNT),
+        Column("", Format.SHORT_BYTES),
+        Column("share", Format.SHARE),
+    )
+    whole = totals.parameters or 1
+    rows: list[Sequence[Cell]] = [
+        (*_cut(group.key), group.tensors, group.parameters, group.bytes, group.bytes, group.parameters / whole)
+        for group in data.groups
+    ]
+    if hidden:
+        shown = [sum(getattr(group, name) for group in data.groups) for name in ("tensors", "parameters", "bytes")]
+        rest = (totals.tensors - shown[0], totals.parameters - shown[1], totals.tensor_bytes - shown[2])
+        rows.append((f"[{hidden} more]", *[None] * (keys - 1), *rest, rest[2], rest[1] / whole))
+    rows.append(("[header]", *[None] * keys, None, totals.header_bytes, totals.header_bytes, None))
+    foot = ("total", *[None] * (keys - 1), totals.tensors, totals.parameters, totals.file_bytes, totals.file_bytes, 1.0)
+    return Table(columns, rows, (foot,))
+
+
+def _cut(key: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part or "''" for part in key)
+
+
+def _decomposition(counted: Count) -> Sum:
+    parts = tuple((elements, what) for what, elements in counted.decomposition)
+    return Sum(parts, (counted.total.parameters, "parameters"), "How the count comes about")

@@ -1,0 +1,87 @@
+"""``tensors``: every tensor of a checkpoint."""
+
+import re
+from collections.abc import Callable, Sequence
+from fnmatch import translate
+from operator import attrgetter
+
+from ckptinspect.analysis.count import count
+from ckptinspect.analysis.keys import natural
+from ckptinspect.analysis.names import rows_by_tensor
+from ckptinspect.model import Checkpoint
+from ckptinspect.report import v1
+from ckptinspect.report.common import notes_data, ref_data, sorted_rows, title_of
+from ckptinspect.report.document import Cell, Column, Format, Report, Table
+
+_COLUMNS = (
+    Column("name", Format.NAME),
+    Column("dtype", Format.NAME),
+    Column("shape", Format.NAME),
+    Column("elements", Format.COUNT, spare=5),
+    Column("parameters", Format.COUNT, spare=3),
+    Column("bytes", Format.COUNT),
+    Column("begin", Format.COUNT, spare=6),
+    Column("end", Format.COUNT, spare=7),
+    Column("module", Format.NAME, spare=2),
+    Column("file", Format.NAME, spare=4),
+)
+
+
+def tensors_report(
+    checkpoint: Checkpoint, match: str | None = None, sort: str | None = None, limit: int | None = None
+) -> Report:
+    """The tensors whose name matches the glob, in the order of the files unless a column is given."""
+    counted = count(checkpoint)
+    pattern = re.compile(translate(match)) if match else None
+    found = [
+        v1.TensorData(
+            name=tensor.name,
+            dtype=tensor.dtype.code,
+            shape=tensor.shape,
+            elements=tensor.elements,
+            parameters=row.parameters,
+            bytes=tensor.nbytes,
+            begin=tensor.begin,
+            end=tensor.end,
+            file=row.shard,
+            module=row.place.module,
+        )
+        for tensor, row in rows_by_tensor(checkpoint, counted)
+        if pattern is None or pattern.match(tensor.name)
+    ]
+    found.sort(key=attrgetter("file", "begin", "end", "name"))
+    tensors = tuple(sorted_rows(found, sort, _sortable())[:limit])
+    data = v1.TensorsData(ref_data(checkpoint.ref), tensors, notes_data(checkpoint.notes))
+    foot = _foot(data.tensors, hidden=len(found) - len(tensors))
+    table = Table(_COLUMNS, [_row(tensor) for tensor in tensors], foot)
+    return Report(
+        "tensors",
+        data,
+        title_of(checkpoint),
+        (table,),
+        tuple(note.message for note in checkpoint.notes),
+        lambda: tensors,
+    )
+
+
+def _by_name(tensor: v1.TensorData) -> object:
+    return natural(tensor.name)
+
+
+def _sortable() -> dict[str, Callable[[v1.TensorData], object]]:
+    plain = ("dtype", "shape", "elements", "parameters", "bytes", "begin", "end", "module", "file")
+    return {"name": _by_name} | {name: attrgetter(name) for name in plain}
+
+
+def _row(tensor: v1.TensorData) -> Sequence[Cell]:
+    shape = f"[{', '.join(map(str, tensor.shape))}]"
+    return (
+        *(tensor.name, tensor.dtype, shape, tensor.elements, tensor.parameters, tensor.bytes),
+        *(tensor.begin, tensor.end, tensor.module, tensor.file),
+    )
+
+
+def _foot(tensors: Sequence[v1.TensorData], hidden: int) -> tuple[Sequence[Cell], ...]:
+    what = f"{len(tensors):,} tensors" + (f" ({hidden:,} more not listed)" if hidden else "")
+    elements, parameters, nbytes = (sum(map(attrgetter(name), tensors)) for name in ("elements", "parameters", "bytes"))
+    return ((what, None, None, elements, parameters, nbytes, None, None, None, None),)

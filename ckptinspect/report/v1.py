@@ -1,0 +1,234 @@
+"""The JSON contract, version 1: what each verb's ``data`` holds. Within v1 fields are only ever added.
+
+Counts are raw integers, bytes are bytes, nulls are always present, lists are sorted as their field says. The
+schemas under ``docs/schema/v1/`` are generated from here.
+"""
+
+import msgspec
+
+SCHEMA = "ckptinspect/v1"
+
+
+class RefData(msgspec.Struct, frozen=True):
+    """What was asked for and what it resolved to."""
+
+    given: str
+    scheme: str
+    location: str
+    revision: str | None
+    commit: str | None
+    path: str
+
+
+class FileData(msgspec.Struct, frozen=True):
+    """One safetensors file: ``bytes`` of all of it, ``header_bytes`` with the 8 of its length. ``error`` says
+    why nothing else is known of it.
+    """
+
+    path: str
+    bytes: int
+    header_bytes: int
+    tensors: int
+    error: str | None
+
+
+class TotalsData(msgspec.Struct, frozen=True):
+    """Sums over all files; ``file_bytes`` is ``header_bytes`` plus ``tensor_bytes``."""
+
+    files: int
+    tensors: int
+    file_bytes: int
+    header_bytes: int
+    tensor_bytes: int
+    stored_elements: int
+    parameters: int
+    unexplained_elements: int
+
+
+class DtypeData(msgspec.Struct, frozen=True):
+    """What is stored in one dtype."""
+
+    dtype: str
+    tensors: int
+    stored_elements: int
+    parameters: int
+    bytes: int
+
+
+class ModuleData(msgspec.Struct, frozen=True):
+    """What one module holds, by dtype."""
+
+    module: str
+    tensors: int
+    stored_elements: int
+    parameters: int
+    bytes: int
+    dtypes: tuple[DtypeData, ...]
+
+
+class GroupData(msgspec.Struct, frozen=True):
+    """What stands under one combination of the keys of ``--by``."""
+
+    key: tuple[str, ...]
+    tensors: int
+    stored_elements: int
+    parameters: int
+    unexplained_elements: int
+    bytes: int
+
+
+class PartData(msgspec.Struct, frozen=True):
+    """A line of the decomposition; the first is the stored elements, the parts sum to the parameters."""
+
+    what: str
+    elements: int
+
+
+class QuantizationData(msgspec.Struct, frozen=True):
+    """The scheme that most of the weights are stored in."""
+
+    scheme: str
+    bits: float | None
+    group_size: int | None
+    evidence: str
+
+
+class TieData(msgspec.Struct, frozen=True):
+    """Two names of one weight; ``stored`` says whether ``name`` is in the files all the same."""
+
+    name: str
+    tied_to: str
+    stored: bool
+    elements: int
+    evidence: str
+
+
+class NoteData(msgspec.Struct, frozen=True):
+    """Something to know about the answer; the code is stable, the message is for people."""
+
+    code: str
+    message: str
+
+
+class ShowData(msgspec.Struct, frozen=True):
+    """``show``: what is in a checkpoint."""
+
+    ref: RefData
+    via: str
+    layout: str
+    files: tuple[FileData, ...]
+    totals: TotalsData
+    dtypes: tuple[DtypeData, ...]
+    modules: tuple[ModuleData, ...]
+    by: tuple[str, ...]
+    groups: tuple[GroupData, ...]
+    decomposition: tuple[PartData, ...]
+    active_parameters: int | None
+    quantization: QuantizationData | None
+    tied: tuple[TieData, ...]
+    alternatives: tuple[str, ...]
+    notes: tuple[NoteData, ...]
+    requests: int
+    bytes_read: int
+
+
+class TensorData(msgspec.Struct, frozen=True):
+    """One tensor; ``begin`` and ``end`` are byte offsets from the end of its file's header."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    parameters: int
+    bytes: int
+    begin: int
+    end: int
+    file: str
+    module: str
+
+
+class TensorsData(msgspec.Struct, frozen=True):
+    """``tensors``: every tensor, in the order asked for."""
+
+    ref: RefData
+    tensors: tuple[TensorData, ...]
+    notes: tuple[NoteData, ...]
+
+
+class NodeData(msgspec.Struct, frozen=True):
+    """A line of the tree: ``repeat`` equal modules named ``name``; ``parameters`` and ``bytes`` of all of them."""
+
+    name: str
+    kind: str | None
+    attributes: dict[str, int | bool | str | tuple[int, ...]]
+    repeat: int
+    parameters: int
+    bytes: int
+    children: "tuple[NodeData, ...]"
+
+
+class TreeData(msgspec.Struct, frozen=True):
+    """``tree``: the modules that own tensors, repeated ones folded."""
+
+    ref: RefData
+    root: NodeData
+    notes: tuple[NoteData, ...]
+
+
+class ModuleFormulaData(msgspec.Struct, frozen=True):
+    """``expression`` is plain arithmetic that evaluates to ``value``; ``symbolic`` has the config's names."""
+
+    module: str
+    expression: str
+    symbolic: str | None
+    value: int
+
+
+class FormulaData(msgspec.Struct, frozen=True):
+    """``formula``: the closed form of the count, module by module and in total."""
+
+    ref: RefData
+    modules: tuple[ModuleFormulaData, ...]
+    total: ModuleFormulaData
+    symbols: dict[str, int]
+    notes: tuple[NoteData, ...]
+
+
+class DtypeInfoData(msgspec.Struct, frozen=True):
+    """One number format; widths in bits."""
+
+    dtype: str
+    bits: int
+    family: str
+    sign: int
+    exponent: int
+    mantissa: int
+    largest: float
+    smallest: float
+    note: str
+
+
+class DtypesData(msgspec.Struct, frozen=True):
+    """``dtypes``: the table of number formats."""
+
+    dtypes: tuple[DtypeInfoData, ...]
+
+
+class SnapshotData(msgspec.Struct, frozen=True):
+    """``snapshot``: what was written, and where."""
+
+    ref: RefData
+    output: str
+    bytes: int
+    files: int
+    headers: int
+    sha256: str
+
+
+class ErrorData(msgspec.Struct, frozen=True):
+    """What a failed verb gives instead of its data."""
+
+    kind: str
+    what: str
+    where: str | None
+    hint: str | None

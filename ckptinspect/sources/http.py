@@ -1,0 +1,138 @@
+"""One HTTP request, done carefully: paced, timed, counted, never followed, and every way to fail in one sentence.
+
+The session is huggingface_hub's (``get_async_session``), so proxies, certificates, offline mode and a custom
+client are what the user has set for it. Its own client has no timeouts and follows redirects; here every
+request has timeouts, and redirects are the caller's business, who decides where a token may go.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ckptinspect.errors import UnreachableError
+from ckptinspect.sources.answers import host_of
+from ckptinspect.sources.base import Source
+from ckptinspect.sources.budget import Budget, Quota
+from ckptinspect.sources.failures import not_answered, transport_failure
+from ckptinspect.sources.retry import Allowance, Retry, TransientError
+
+if TYPE_CHECKING:
+    from ckptinspect.sources.hub_library import httpx
+
+T = TypeVar("T")
+MAX_REDIRECTS = 5
+_MEGABYTE = 1_000_000
+_WORTH_TELLING = 5.0
+
+log = logging.getLogger("ckptinspect")
+
+
+class HttpClient:
+    """Sends requests for one source, and counts them and their bytes on it.
+
+    ``timeout`` is the seconds that a read may take for each started megabyte; half of it may pass in silence,
+    so that a read survives one stall.
+    """
+
+    def __init__(self, source: Source, timeout: float, retry: Retry, budget: Budget) -> None:
+        self._source = source
+        self._timeout = timeout
+        self._retry = retry
+        self._budget = budget
+        self._buckets: dict[str, str] = {}
+        self._told_until = 0.0
+        self._session: httpx.AsyncClient | None = None
+
+    async def close(self) -> None:
+        """Close the session; the next request would open another."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.aclose()
+
+    async def until_done(self, attempt: Callable[[Allowance], Awaitable[T]], nbytes: int) -> T:
+        """What ``attempt``, which reads ``nbytes``, gives in the end, or the error of its last transient failure."""
+        allowance = Allowance(self._timeout * max(1, math.ceil(nbytes / _MEGABYTE)))
+        failures = 0
+        while True:
+            try:
+                return await attempt(allowance)
+            except TransientError as failure:
+                failures += 1
+                if failures >= self._retry.attempts or allowance.left <= 0:
+                    raise failure.error from None
+                asked = failure.wait
+                where = failure.error.where
+            if asked is None:
+                await allowance.pause(self._retry.pause(failures))
+            else:
+                await self._wait(asked, where)
+
+    @asynccontextmanager
+    async def answer(
+        self, url: str, headers: Mapping[str, str], allowance: Allowance, where: str, bucket: str | None = None
+    ) -> "AsyncIterator[httpx.Response]":
+        """The answer to a GET, whatever its status, with its body unread.
+
+        What goes wrong on the way, also while the caller reads the body, is a TransientError or a SourceError.
+        """
+        from ckptinspect.sources.hub_library import httpx
+
+        if bucket is not None:
+            await self._leased(bucket, where)
+        response: httpx.Response | None = None
+        try:
+            async with allowance.spending():
+                response = await self._sent(url, headers)
+                try:
+                    await self._observed(bucket, response)
+                    yield response
+                finally:
+                    self._source.bytes_read += response.num_bytes_downloaded
+                    await response.aclose()
+        except TimeoutError:
+            raise TransientError(not_answered(host_of(url), allowance.seconds, where)) from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            silence = self._timeout / 2
+            raise transport_failure(error, host_of(url), where, silence, begun=response is not None) from None
+
+    async def _sent(self, url: str, headers: Mapping[str, str]) -> "httpx.Response":
+        from ckptinspect.sources.hub_library import get_async_session, httpx
+
+        if self._session is None:
+            self._session = get_async_session()
+        timeout = httpx.Timeout(self._timeout / 2, pool=self._timeout)
+        request = self._session.build_request("GET", url, headers=headers, timeout=timeout)
+        self._source.requests += 1
+        return await self._session.send(request, stream=True, follow_redirects=False)
+
+    async def _leased(self, bucket: str, where: str) -> None:
+        """Wait until the budget grants a request of the bucket."""
+        while not (lease := await self._budget.lease(self._buckets.get(bucket, bucket))).granted:
+            await self._wait(lease.wait, where)
+
+    async def _observed(self, bucket: str | None, response: "httpx.Response") -> None:
+        """Tell the budget what the answer says of its quota; the answer's own name for the bucket counts."""
+        from ckptinspect.sources.hub_library import parse_ratelimit_headers
+
+        said = None if bucket is None else parse_ratelimit_headers(response.headers)
+        if bucket is None or said is None:
+            return
+        self._buckets[bucket] = said.resource_type
+        quota = Quota(said.remaining, said.reset_in_seconds, said.limit, said.window_seconds)
+        await self._budget.observe(said.resource_type, quota)
+
+    async def _wait(self, seconds: float, where: str | None) -> None:
+        """Wait as long as the server asks for, or an UnreachableError where that is too long."""
+        if seconds > self._retry.patience:
+            what = f"the server asks to wait {seconds:.0f} s before the next request"
+            raise UnreachableError(what, where, "try again later; with a token (HF_TOKEN) the Hub's quota is larger")
+        now = time.monotonic()
+        if seconds > _WORTH_TELLING and now >= self._told_until:
+            # Once, not once for each of sixteen reads: silence would look like a hang.
+            self._told_until = now + seconds
+            log.warning("%s: the server's quota is used up; waiting %.0f s", where, seconds)
+        await asyncio.sleep(seconds)

@@ -1,0 +1,50 @@
+"""What the user's environment says of the Hub, read when it is needed: endpoint, offline mode, token, cache.
+
+huggingface_hub reads the same variables once, when it is imported; read here at every call they also hold for a
+process that sets them later.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from ckptinspect.errors import AccessError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TRUE = frozenset({"1", "ON", "YES", "TRUE"})
+
+
+def endpoint() -> str:
+    """The Hub's address without a slash at its end: HF_ENDPOINT, or the public one."""
+    if given := os.environ.get("HF_ENDPOINT"):
+        return given.rstrip("/")
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids the network."""
+    given = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return given.upper() in _TRUE
+
+
+def cache_folder() -> str:
+    """The local Hub cache: HF_HUB_CACHE, or ``hub`` below HF_HOME, as huggingface_hub finds it."""
+    environ: Mapping[str, str] = os.environ
+    home = environ.get("HF_HOME") or os.path.join(environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface")
+    given = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE") or os.path.join(home, "hub")
+    return os.path.expandvars(os.path.expanduser(given))
+
+
+def request_headers(*, token: bool = True) -> dict[str, str]:
+    """Who asks, and ``authorization`` where there is a token: HF_TOKEN, or what ``hf auth login`` has stored."""
+    from ckptinspect import __version__
+    from ckptinspect.sources.hub_library import build_hf_headers
+
+    wanted = None if token else False
+    headers: dict[str, str] = build_hf_headers(token=wanted, library_name="ckptinspect", library_version=__version__)
+    if not headers.get("authorization", "").isascii():
+        raise AccessError("the token holds letters that no token has", "HF_TOKEN", "set it again, without quotes")
+    return headers
