@@ -4,15 +4,14 @@ What serde_json and the reference's types accept and refuse was found by asking 
 ``tests/conformance`` asks again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping
 
 from ckptinspect.errors import HeaderError
 from ckptinspect.kinds import Page
 from ckptinspect.layout import MAX_DEFECTS, Span, product_of
 from ckptinspect.model import Defect, Shape
 from ckptinspect.number import Odd
-from ckptinspect.reader import MalformedError, OutsizedError, Pairs, Reader, Shortened
+from ckptinspect.reader import MalformedError, OutsizedError, Pairs, Reader, Shortened, refuse_ignored
 from ckptinspect.text import quoted
 
 MAX_METADATA = 5_000_000
@@ -21,6 +20,7 @@ MAX_PAIRS = 100_000
 MAX_RANK = 1 << 18
 
 _PAGE = 1 << 18
+_FIELDS = ("dtype", "shape", "data_offsets")
 _Entry = tuple[str, Shape, Span]
 
 
@@ -133,6 +133,37 @@ def _metadata(reader: Reader) -> tuple[Mapping[str, str], list[Defect]]:
 
 
 def _entry(reader: Reader) -> _Entry:
+    try:
+        fields = _fields(reader.value())
+    except OutsizedError:
+        fields = _outsized_fields(reader)
+    for key in _FIELDS:
+        if key not in fields:
+            raise HeaderError(f"{quoted(key)} is missing")
+    return _code(fields["dtype"]), _shape(fields["shape"]), _span(fields["data_offsets"])
+
+
+def _fields(value: object) -> dict[str, object]:
+    if isinstance(value, Pairs):
+        fields: dict[str, object] = {}
+        for key, field in value:
+            if key not in _FIELDS:
+                refuse_ignored(field, depth=2)
+            elif key in fields:
+                raise HeaderError(f"{quoted(key)} appears twice")
+            else:
+                fields[key] = field
+        return fields
+    # serde reads a struct from an array of its fields as well as from an object.
+    if not isinstance(value, list):
+        raise HeaderError(f"expected an object, got {_type(value)}")
+    if len(value) != len(_FIELDS):
+        raise HeaderError(f"expected {len(_FIELDS)} fields, got {len(value)}")
+    return dict(zip(_FIELDS, value, strict=True))
+
+
+def _outsized_fields(reader: Reader) -> dict[str, object]:
+    """The same for an entry that does not fit the reader's window, from its single fields."""
     fields: dict[str, object] = {}
     opening = reader.peek()
     if opening == "{":
@@ -142,109 +173,98 @@ def _entry(reader: Reader) -> _Entry:
             elif key in fields:
                 raise HeaderError(f"{quoted(key)} appears twice")
             else:
-                fields[key] = _field(key, reader)
+                fields[key] = _outsized_field(key, reader)
     elif opening == "[":
-        # serde reads a struct from an array of its fields as well as from an object.
         for _ in reader.items():
             if len(fields) == len(_FIELDS):
                 raise HeaderError(f"expected {len(_FIELDS)} fields, got more")
-            key = tuple(_FIELDS)[len(fields)]
-            fields[key] = _field(key, reader)
+            key = _FIELDS[len(fields)]
+            fields[key] = _outsized_field(key, reader)
     else:
         raise HeaderError(f"expected an object, got {reader.type()}")
-    for key in _FIELDS:
-        if key not in fields:
-            raise HeaderError(f"{quoted(key)} is missing")
-    return cast("_Entry", (fields["dtype"], fields["shape"], fields["data_offsets"]))
+    return fields
 
 
-def _field(key: str, reader: Reader) -> object:
+def _outsized_field(key: str, reader: Reader) -> object:
     try:
-        return _FIELDS[key](reader)
-    except HeaderError as error:
-        raise HeaderError(error.what, f".{key}{error.where or ''}") from None
-
-
-def _code(reader: Reader) -> str:
+        return reader.value()
+    except OutsizedError:
+        pass
     opening = reader.peek()
-    if opening == '"':
+    if key == "dtype" and opening == '"':
         return reader.string()
-    if opening != "{":
-        raise HeaderError(f"expected a string, got {reader.type()}")
-    # serde reads an enum from {"F32": null} as well as from "F32".
-    codes: list[str] = []
+    if key == "dtype" and opening == "{":
+        return _outsized_variant(reader)
+    if key != "dtype" and opening == "[":
+        return _outsized_integers(key, reader)
+    raise HeaderError(f"expected {'a string' if key == 'dtype' else 'an array'}, got {reader.type()}", f".{key}")
+
+
+def _outsized_variant(reader: Reader) -> Pairs:
+    pairs = Pairs()
     for code in reader.members():
-        if codes or reader.peek() != "n":
-            raise HeaderError("expected a string, got an object")
-        reader.value()
-        codes.append(code)
-    if not codes:
-        raise HeaderError("expected a string, got an object")
-    return codes[0]
+        if pairs or reader.peek() != "n":
+            raise HeaderError("expected a string, got an object", ".dtype")
+        pairs.append((code, reader.value()))
+    return pairs
 
 
-def _shape(reader: Reader) -> Shape:
-    dims: list[int] = []
-    flat = False
-    for batch in _integers(reader):
-        dims += batch
-        if len(dims) > MAX_RANK:
-            dims, flat = [_product(dims)], True
-    return Flat((_product(dims),)) if flat else tuple(dims)
+def _outsized_integers(key: str, reader: Reader) -> list[int] | Flat:
+    integers: list[int] = []
+    count = 0
+    for _ in reader.items():
+        many = reader.leap("[", "]")
+        batch = _integers(key, [_lone(key, reader)] if many is None else many, count)
+        integers += batch
+        count += len(batch)
+        if len(integers) > MAX_RANK:
+            integers = [_product(integers)]
+    return Flat((_product(integers),)) if count > len(integers) else integers
+
+
+def _lone(key: str, reader: Reader) -> object:
+    try:
+        return reader.value()
+    except OutsizedError:
+        raise HeaderError(f"expected a whole number, got {reader.type()}", f".{key}") from None
 
 
 def _product(dims: list[int]) -> int:
     if (product := product_of(dims)) is None:
-        raise HeaderError("the tensor has more elements than 64 bits can count")
+        raise HeaderError("the tensor has more elements than 64 bits can count", ".shape")
     return product
 
 
-def _span(reader: Reader) -> Span:
-    offsets: list[int] = []
-    for batch in _integers(reader):
-        offsets += batch
-        if len(offsets) > 2:
-            raise HeaderError("expected 2 integers, got more")
-    if len(offsets) < 2:
-        raise HeaderError(f"expected 2 integers, got {len(offsets)}")
+def _code(value: object) -> str:
+    # serde reads an enum from {"F32": null} as well as from "F32".
+    if isinstance(value, Pairs) and len(value) == 1 and value[0][1] is None:
+        return value[0][0]
+    if not isinstance(value, str):
+        raise HeaderError(f"expected a string, got {_type(value)}", ".dtype")
+    return value
+
+
+def _shape(value: object) -> Shape:
+    return value if isinstance(value, Flat) else tuple(_integers("shape", value))
+
+
+def _span(value: object) -> Span:
+    offsets = [] if isinstance(value, Flat) else _integers("data_offsets", value)
+    if len(offsets) != 2:
+        many = "more" if isinstance(value, Flat) else len(offsets)
+        raise HeaderError(f"expected 2 integers, got {many}", ".data_offsets")
     return offsets[0], offsets[1]
 
 
-_FIELDS: dict[str, Callable[[Reader], object]] = {"dtype": _code, "shape": _shape, "data_offsets": _span}
-
-
-def _integers(reader: Reader) -> Iterator[list[int]]:
-    """The integers of an array: all at once, or batch by batch where it does not fit the reader's window."""
-    if reader.peek() != "[":
-        raise HeaderError(f"expected an array, got {reader.type()}")
-    try:
-        yield _checked(reader.value(), 0)
-    except OutsizedError:
-        pass
-    else:
-        return
-    index = 0
-    for _ in reader.items():
-        many = reader.leap("[", "]")
-        batch = _checked([_lone(reader)] if many is None else many, index)
-        yield batch
-        index += len(batch)
-
-
-def _lone(reader: Reader) -> object:
-    try:
-        return reader.value()
-    except OutsizedError:
-        raise HeaderError(f"expected a whole number, got {reader.type()}") from None
-
-
-def _checked(value: object, index: int) -> list[int]:
-    assert isinstance(value, list)
-    for offset, item in enumerate(value):
+def _integers(key: str, value: object, first: int = 0) -> list[int]:
+    """The value as the list of integers that it is; ``first`` is the place of the first of them."""
+    if not isinstance(value, list) or isinstance(value, Pairs):
+        raise HeaderError(f"expected an array, got {_type(value)}", f".{key}")
+    for index, item in enumerate(value):
         if type(item) is not int:
-            raise HeaderError(f"expected a whole number, got {_type(item)}", f"[{index + offset}]")
+            raise HeaderError(f"expected a whole number, got {_type(item)}", f".{key}[{first + index}]")
         if item < 0:
-            raise HeaderError(f"expected a whole number of 0 or more, got {item}", f"[{index + offset}]")
+            raise HeaderError(f"expected a whole number of 0 or more, got {item}", f".{key}[{first + index}]")
     return value
 
 
@@ -255,4 +275,4 @@ def _type(value: object) -> str:
         return value.value
     if isinstance(value, Pairs):
         return "an object"
-    return {bool: "true or false", str: "a string", list: "an array"}[type(value)]
+    return {bool: "true or false", int: "an integer", str: "a string", list: "an array"}[type(value)]

@@ -11,7 +11,7 @@ from ckptinspect.header import header_length, parse_header
 from ckptinspect.index import Index, parse_index
 from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
 from ckptinspect.naming.mtp import mtp_marks
-from ckptinspect.repeats import repeats_in, share_names
+from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import Part, PartFiles, Selection, needs_index, resolve, select, single
 from ckptinspect.sources.base import Source, each
 
@@ -20,7 +20,6 @@ Progress = Callable[[int, int], None]
 
 MAX_SMALL_FILE = 10_000_000
 _INDEX_READ_ANYWAY = 1_000_000
-_MAX_FREE_FILES = 1_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
 _MAIN = (None, "main")
 
@@ -79,6 +78,8 @@ class _Assembly:
         shards, via = await self._shards(parts)
         if all(shard.header is None for shard in shards):
             raise next(shard.error for shard in shards if shard.error is not None)
+        if selection.free:
+            shards = self._disjoint(shards)
         shards = await self._refolded(shards)
         shards = await self._without_repeats(shards, parts)
         counted = {shard.path for shard in shards}
@@ -266,6 +267,13 @@ class _Assembly:
             self.notes.append(Note("repeated-tensors", message))
         shards = [msgspec.structs.replace(shard, repeated=repeats.get(shard.path, ())) for shard in named]
         return shards if self.reading.names else [_without_names(shard) for shard in shards]
+
+    def _disjoint(self, shards: Sequence[Shard]) -> list[Shard]:
+        kept = disjoint(shards)
+        if len(kept) > 1:
+            message = f"{len(kept)} files without an index and with no tensor in common are counted together"
+            self.notes.append(Note("no-index", message))
+        return kept
 
     async def _weight_map(self, parts: Sequence[PartFiles]) -> dict[str, str]:
         """The shard's path for every tensor that an index names."""

@@ -20,7 +20,7 @@ from ckptinspect.kinds import Kinds, Page, named
 from ckptinspect.layout import MAX_DEFECTS, Chain, flaws, size_defect
 from ckptinspect.magic import recognised
 from ckptinspect.model import Defect, Header, Tensor
-from ckptinspect.plain import NOT_PLAIN, NotPlainError, PlainHeader
+from ckptinspect.plain import NOT_PLAIN, PlainHeader
 
 MAX_LENGTH = 100_000_000
 """Longest header that the format allows, in bytes (``MAX_HEADER_SIZE`` of the reference)."""
@@ -158,13 +158,9 @@ def _size_defects(pages: Iterator[Page]) -> Iterator[Defect]:
 def _tiling_defects(pages: Pages, room: int) -> list[Defect]:
     """Where the tensors do not tile the file; nothing where they only stand in another order."""
     begins, ends = array("Q"), array("Q")
-    try:
-        for page in pages():
-            begins.extend(begin for begin, _ in page.spans)
-            ends.extend(end for _, end in page.spans)
-    except OverflowError:
-        # Beyond 64 bits: the careful reader finds the words for it.
-        raise NotPlainError from None
+    for page in pages():
+        begins.extend(begin for begin, _ in page.spans)
+        ends.extend(end for _, end in page.spans)
     found = list(islice(flaws(begins, ends, room), MAX_DEFECTS))
     names = _names_at({flaw.span for flaw in found}, pages())
     return [flaw.named(None if flaw.span is None else names[flaw.span]) for flaw in found]

@@ -235,6 +235,12 @@ class Checkpoint(msgspec.Struct, frozen=True, dict=True):
     requests: int = 0
     bytes_read: int = 0
 
+    def _repr_html_(self) -> str:
+        """The tables of ``show``, for a notebook."""
+        from ckptinspect.report.notebook import checkpoint_html
+
+        return checkpoint_html(self)
+
     @property
     def config(self) -> "Config":
         """The config.json of the root; an empty one where there is none."""

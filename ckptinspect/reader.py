@@ -6,7 +6,7 @@ window are read whole, by the scanner of the standard library, and longer ones m
 
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from json import JSONDecodeError, JSONDecoder
 
@@ -55,7 +55,13 @@ def _constant(text: str) -> object:
     raise MalformedError(f"the header is not JSON: it holds {text}")
 
 
-_scan = JSONDecoder(object_pairs_hook=Pairs, parse_int=number, parse_float=number, parse_constant=_constant).raw_decode
+_Scan = Callable[[str, int], tuple[object, int]]
+_scan: _Scan = JSONDecoder(
+    object_pairs_hook=Pairs, parse_int=number, parse_float=number, parse_constant=_constant
+).raw_decode
+# Where no integer is negative or long, int() reads them all the same, and three times as fast.
+_fast_scan: _Scan = JSONDecoder(object_pairs_hook=Pairs, parse_float=number, parse_constant=_constant).raw_decode
+_SLOW = re.compile("-|[0-9]{19}")
 
 
 def _string(text: str, at: int) -> tuple[str, int]:
@@ -74,6 +80,7 @@ class Reader:
         self.passed = begin
         self._decoder = getincrementaldecoder("utf-8")()
         self._text = ""
+        self._scan = _scan
         self._at = 0
         self._leapt = -1
 
@@ -159,7 +166,7 @@ class Reader:
         self.peek()
         while True:
             try:
-                value, end = _scan(self._text, self._at)
+                value, end = self._scan(self._text, self._at)
             except JSONDecodeError:
                 value, end = None, -1
             except RecursionError:
@@ -189,7 +196,7 @@ class Reader:
         self._leapt = self._next
         text = f"{beginning}{self._text[self._at : cut]}{closing}"
         try:
-            value, end = _scan(text, 0)
+            value, end = self._scan(text, 0)
         except (JSONDecodeError, RecursionError):
             return None
         if end < len(text):
@@ -283,7 +290,8 @@ class Reader:
             if self._char() == '"':
                 self._at += 1
                 break
-            if len(self._text) - self._at >= _LONGEST_ESCAPE or not self._more():
+            # An escape may end beyond the window; what is left of it after a look there is none.
+            if not run[0] and (len(self._text) - self._at >= _LONGEST_ESCAPE or not self._more()):
                 raise self._malformed("a string is broken or does not end")
         if length <= MAX_TEXT:
             return "".join(pieces)
@@ -302,6 +310,7 @@ class Reader:
         except UnicodeDecodeError as error:
             raise MalformedError(f"the header is not UTF-8 at byte {begin - len(pending) + error.start}") from None
         self._text = rest + more
+        self._scan = _fast_scan if _SLOW.search(self._text) is None else _scan
         self._at = 0
         return True
 

@@ -33,6 +33,20 @@ def share_names(headers: Sequence[Header]) -> bool:
     return False
 
 
+def disjoint(shards: Sequence[Shard]) -> list[Shard]:
+    """Of files whose names do not say whether they are parts or alternatives, those that have no tensor's name
+    in common: the largest first, so that what is left out is the smaller.
+    """
+    kept: list[Shard] = []
+    found: set[int] = set()
+    for shard in sorted(shards, key=lambda shard: (-shard.size, shard.path)):
+        names = shard.header.hashes if shard.header is not None else ()
+        if found.isdisjoint(names):
+            found.update(names)
+            kept.append(shard)
+    return sorted(kept, key=lambda shard: shard.path)
+
+
 def repeats_in(shards: Sequence[Shard], weight_map: Mapping[str, str]) -> dict[str, tuple[Tensor, ...]]:
     """For each shard's path, its tensors that another shard is counted for.
 

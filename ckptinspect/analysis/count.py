@@ -20,10 +20,14 @@ Key = Callable[["Row"], str]
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Tensors of one kind in one shard: where they stand, what they are, and how many parameters one is."""
+    """Tensors of one kind: where they stand, what they are, and how many parameters one is.
+
+    ``shard`` is the file that they stand in, empty where a row is of all files together.
+    """
 
     kind: Kind
     place: Place
+    component: str
     shard: str
     meaning: Meaning
     parameters: int
@@ -74,8 +78,11 @@ class Count(msgspec.Struct, frozen=True, dict=True):
         return tuple(parts)
 
 
-def count(checkpoint: Checkpoint) -> Count:
-    """What a checkpoint holds, row by row. Exact; what cannot be told is unexplained and named in a note."""
+def count(checkpoint: Checkpoint, *, by_shard: bool = False) -> Count:
+    """What a checkpoint holds, kind by kind, and shard by shard where that is asked for.
+
+    Exact; elements of which it cannot be told what they stand for are unexplained.
+    """
     rows: list[Row] = []
     ties: list[Tie] = []
     explained: list[Explained] = []
@@ -84,7 +91,7 @@ def count(checkpoint: Checkpoint) -> Count:
         shards = [shard for shard in checkpoint.shards if shard.component == component and shard.header is not None]
         config = checkpoint.configs.get(component) or Config()
         judge = _Judge(component, shards, config)
-        rows += [row for shard in shards for row in judge.rows(shard)]
+        rows += judge.rows(shards, by_shard=by_shard)
         ties += judge.ties
         explained += judge.explained
         namings[component] = judge.naming
@@ -104,6 +111,7 @@ class _Judge:
     """Decides, for one component, what each kind of tensor is."""
 
     def __init__(self, component: str, shards: Sequence[Shard], config: Config) -> None:
+        self.component = component
         headers = [shard.header for shard in shards if shard.header is not None]
         self.kinds = merged(kind for header in headers for kind in header.kinds)
         self.naming = Naming.of(self.kinds, config)
@@ -113,18 +121,24 @@ class _Judge:
         self.ties = ties_in(self._named(), config, metadata)
         self.verdicts = {kind.key: self._verdict(kind) for kind in self.kinds}
 
-    def rows(self, shard: Shard) -> Iterator[Row]:
-        """The rows of one shard: what it repeats from another is a row of its own."""
-        if shard.header is None:
-            return
-        repeated = Counter(tensor_keys(shard.repeated, shard.header.apart))
-        for kind in shard.header.kinds:
-            place, (meaning, parameters) = self.places[kind.key], self.verdicts[kind.key]
-            again = repeated.get(kind.key, 0)
-            if again:
-                yield Row(replace(kind, count=again), place, shard.path, Meaning.REPEATED, 0)
-            if kind.count > again:
-                yield Row(replace(kind, count=kind.count - again), place, shard.path, meaning, parameters)
+    def rows(self, shards: Sequence[Shard], *, by_shard: bool) -> Iterator[Row]:
+        """The rows of some shards: what one repeats from another is a row of its own."""
+        groups = [[shard] for shard in shards] if by_shard else [list(shards)]
+        for group in groups:
+            path = group[0].path if len(group) == 1 else ""
+            repeated = Counter(
+                key for shard in group if shard.header for key in tensor_keys(shard.repeated, shard.header.apart)
+            )
+            for kind in merged(kind for shard in group if shard.header for kind in shard.header.kinds):
+                yield from self._rows(kind, path, repeated[kind.key])
+
+    def _rows(self, kind: Kind, shard: str, again: int) -> Iterator[Row]:
+        place, (meaning, parameters) = self.places[kind.key], self.verdicts[kind.key]
+        if again:
+            yield Row(replace(kind, count=again), place, self.component, shard, Meaning.REPEATED, 0)
+        if kind.count > again:
+            rest = replace(kind, count=kind.count - again)
+            yield Row(rest, place, self.component, shard, meaning, parameters)
 
     def _named(self) -> list[Named]:
         """Embeddings and heads: the kinds that a tie can be about."""

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from ckptinspect.analysis.count import Count, Row, tensor_keys
 from ckptinspect.analysis.meaning import Meaning
-from ckptinspect.model import Checkpoint, Tensor
+from ckptinspect.model import Checkpoint, Kind, KindKey, Tensor
 
 
 def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Tensor, Row]]:
@@ -14,7 +14,7 @@ def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Ten
 
     Needs a checkpoint that was opened with its names.
     """
-    rows = {(row.shard, row.kind.key, row.meaning is Meaning.REPEATED): row for row in counted.rows}
+    rows = {(row.component, row.kind.key, row.meaning is Meaning.REPEATED): row for row in counted.rows}
     for shard in checkpoint.shards:
         if shard.header is None:
             continue
@@ -22,9 +22,16 @@ def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Ten
         repeated = {tensor.name for tensor in shard.repeated}
         tensors = shard.header.tensors
         for tensor, key in zip(tensors, tensor_keys(tensors, shard.header.apart), strict=True):
-            row = rows[shard.path, key, tensor.name in repeated]
-            kind = replace(row.kind, count=1, example=tensor.name)
-            yield tensor, replace(row, kind=kind, place=naming.place(tensor.name, shard.component))
+            row = rows.get((shard.component, key, tensor.name in repeated)) or _unlike(rows, shard.component, tensor)
+            kind = Kind(key[0], tensor.dtype, tensor.shape, tensor.nbytes, 1, tensor.name)
+            place = naming.place(tensor.name, shard.component)
+            yield tensor, Row(kind, place, shard.component, shard.path, row.meaning, row.parameters)
+
+
+def _unlike(rows: dict[tuple[str, KindKey, bool], Row], component: str, tensor: Tensor) -> Row:
+    """The row for one of so many kinds that the header reader counts them by dtype alone (``kinds.py``)."""
+    rest = next(row for row in rows.values() if row.component == component and not row.kind.example)
+    return replace(rest, parameters=tensor.elements if rest.meaning is Meaning.PARAMETER else 0)
 
 
 def by_tensor(checkpoint: Checkpoint, counted: Count) -> Count:

@@ -35,15 +35,21 @@ def render(report: Report, out: TextIO) -> None:
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
     )
+    fragment(report, out)
+    out.write("</main>\n</body>\n</html>\n")
+
+
+def fragment(report: Report, out: TextIO) -> None:
+    """Write what stands between ``<main>`` and ``</main>``: what a notebook shows."""
+    out.write(f"<h1>{_text(report.title)}</h1>\n")
     for block in report.blocks:
         out.writelines(f"{line}\n" for line in _lines(block))
     if report.notes:
         out.write('<h2>Notes</h2>\n<ul class="notes">\n')
         out.writelines(f"<li>{_text(note)}</li>\n" for note in report.notes)
         out.write("</ul>\n")
-    out.write("</main>\n</body>\n</html>\n")
 
 
 def _text(text: str) -> str:

@@ -22,7 +22,7 @@ def show_report(
     checkpoint: Checkpoint, keys: Sequence[GroupKey] = (), sort: str | None = None, limit: int | None = None
 ) -> Report:
     """What is in a checkpoint, grouped by ``keys``; by module and dtype where none are given."""
-    counted = count(checkpoint)
+    counted = count(checkpoint, by_shard=any(key.name == "shard" for key in keys))
     grouped = by_tensor(checkpoint, counted) if any(key.needs_names for key in keys) else counted
     by = tuple(keys) or _DEFAULT
     groups = sorted_rows(_groups(grouped, by), sort, _sortable(by))

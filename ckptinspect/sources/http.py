@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from ckptinspect.errors import UnreachableError
+from ckptinspect.errors import UnavailableError, UnreachableError
 from ckptinspect.sources.answers import host_of
 from ckptinspect.sources.base import Source
 from ckptinspect.sources.budget import Budget, Quota
@@ -100,10 +100,10 @@ class HttpClient:
             raise transport_failure(error, host_of(url), where, silence, begun=response is not None) from None
 
     async def _sent(self, url: str, headers: Mapping[str, str]) -> "httpx.Response":
-        from ckptinspect.sources.hub_library import get_async_session, httpx
+        from ckptinspect.sources.hub_library import httpx
 
         if self._session is None:
-            self._session = get_async_session()
+            self._session = _session()
         timeout = httpx.Timeout(self._timeout / 2, pool=self._timeout)
         request = self._session.build_request("GET", url, headers=headers, timeout=timeout)
         self._source.requests += 1
@@ -136,3 +136,18 @@ class HttpClient:
             self._told_until = now + seconds
             log.warning("%s: the server's quota is used up; waiting %.0f s", where, seconds)
         await asyncio.sleep(seconds)
+
+
+def _session() -> "httpx.AsyncClient":
+    """A session by the user's settings, or the error of settings that make none possible."""
+    from ckptinspect.sources.hub_library import get_async_session
+
+    try:
+        return get_async_session()
+    except ImportError:
+        raise UnavailableError(
+            "a SOCKS proxy takes a package that is not installed", None, "pip install socksio"
+        ) from None
+    except (ValueError, OSError):
+        hint = "check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        raise UnreachableError("the settings of the proxy or of the certificates are no good", None, hint) from None

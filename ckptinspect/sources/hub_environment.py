@@ -44,7 +44,13 @@ def request_headers(*, token: bool = True) -> dict[str, str]:
     from ckptinspect.sources.hub_library import build_hf_headers
 
     wanted = None if token else False
-    headers: dict[str, str] = build_hf_headers(token=wanted, library_name="ckptinspect", library_version=__version__)
+    try:
+        headers: dict[str, str] = build_hf_headers(
+            token=wanted, library_name="ckptinspect", library_version=__version__
+        )
+    except Exception as error:  # noqa: BLE001 - an unreadable token file, a failed exchange or refresh of tokens
+        what = f"the token cannot be had ({type(error).__name__})"
+        raise AccessError(what, "HF_TOKEN", "set it, or run `hf auth login` again") from None
     if not headers.get("authorization", "").isascii():
         raise AccessError("the token holds letters that no token has", "HF_TOKEN", "set it again, without quotes")
     return headers

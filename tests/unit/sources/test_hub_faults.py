@@ -105,7 +105,9 @@ LASTING = [
     ("cdn", "501", SourceError, "{host} answered 501; check the address"),
     ("hub", "403", AccessError, "the Hub refuses access to it (403); check that the token may read it"),
     (
-        *("hub", "reset", UnreachableError),
+        "hub",
+        "reset",
+        UnreachableError,
         "no connection to {host}: connection reset by peer; check the network and the proxy settings",
     ),
     ("cdn", "reset-mid-body", ShortReadError, "{host} broke off its answer; try again later"),
@@ -117,12 +119,16 @@ LASTING = [
     ("cdn", "false-gzip", ShortReadError, "the server's compression is damaged; try again later"),
     ("cdn", "expired", AccessError, "the Hub's storage refuses the address that the Hub gives for it; try again later"),
     (
-        *("hub", "other-commit", ShortReadError),
+        "hub",
+        "other-commit",
+        ShortReadError,
         "the Hub answered with commit ffffffffffff instead of {commit}; try again later",
     ),
     ("hub", "other-size", ShortReadError, "the Hub answered with a file of 12345 bytes instead of 26; try again later"),
     (
-        *("hub", "other-hash", ShortReadError),
+        "hub",
+        "other-hash",
+        ShortReadError,
         "the Hub answered with a file with another hash than the listing's; try again later",
     ),
     ("hub", "redirect-elsewhere", SourceError, "the server redirects to an insecure address; use another server"),
@@ -143,7 +149,7 @@ def test_a_fault_that_lasts_ends_in_one_sentence(
     expected = sentence.format(host=host(address), commit=hub.repos["org/name"].commit[:12])
     assert type(error) is kind
     assert str(error) == f"model.safetensors: {expected}"
-    assert "sign" not in "".join(traceback.format_exception(error))
+    assert "Signature" not in "".join(traceback.format_exception(error))
     assert {request.token for request in hub.requests if request.port == "cdn"} <= {None}
 
 
@@ -327,3 +333,41 @@ def _answer_in_clear(listener: socket.socket) -> None:
     with connection:
         connection.recv(1_000)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+NO_GOOD = (
+    "the settings of the proxy or of the certificates are no good;"
+    " check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+)
+NO_TOKEN = "HF_TOKEN: the token cannot be had (OIDCError); set it, or run `hf auth login` again"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("HTTP_PROXY", "weird://me:secret@127.0.0.1:1", NO_GOOD),
+        ("SSL_CERT_FILE", "/nowhere/certificates.pem", NO_GOOD),
+        ("HF_OIDC_RESOURCE", "org", NO_TOKEN),
+    ],
+)
+def test_settings_that_are_no_good_are_one_sentence(
+    hub: TestHub, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    assert str(error_of(source())) == sentence
+    assert hub.requests == []
+
+
+def test_reads_that_are_given_up_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"model-{number}.safetensors" for number in range(8)]
+    with served(dict.fromkeys(names, ALPHABET), tmp_path, monkeypatch) as hub:
+        hub.inject("501", "model-3.safetensors", times=1_000, port="cdn")
+        hub.inject("stall", "model", times=1_000, port="cdn")
+
+        with pytest.raises(ExceptionGroup) as caught:
+            result(source(), lambda source: each(source, lambda name: source.read(name, 0, 3), names))
+
+    assert [str(error) for error in caught.value.exceptions] == [
+        f"model-3.safetensors: {host(hub.cdn)} answered 501; check the address"
+    ]
