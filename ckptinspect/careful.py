@@ -115,21 +115,27 @@ def _metadata(reader: Reader) -> tuple[Mapping[str, str], list[Defect]]:
     if reader.peek() != "{":
         raise HeaderError(f"expected an object, got {reader.type()}", "__metadata__")
     kept: dict[str, str] = {}
-    pairs = length = 0
-    for key in reader.members():
-        if reader.peek() != '"':
-            raise HeaderError(f"expected a string, got {reader.type()}", f"__metadata__[{quoted(key)}]")
-        text = reader.string()
-        pairs += 1
-        length += len(key) + len(text)
-        if isinstance(key, Shortened) or isinstance(text, Shortened) or pairs > MAX_PAIRS or length > MAX_METADATA:
-            length = MAX_METADATA
-            kept.clear()
-        else:
-            kept[key] = text
+    count = length = 0
+    for first in reader.members():
+        for key, text in reader.leap_pairs(first) or [(first, _text(first, reader))]:
+            if not isinstance(text, str):
+                raise HeaderError(f"expected a string, got {_type(text)}", f"__metadata__[{quoted(key)}]")
+            count += 1
+            length += len(key) + len(text)
+            if length > MAX_METADATA or count > MAX_PAIRS or isinstance(key, Shortened) or isinstance(text, Shortened):
+                length = MAX_METADATA
+                kept.clear()
+            else:
+                kept[key] = text
     if length < MAX_METADATA:
         return kept, []
-    return {}, [notice("metadata-too-large", f"the metadata has {pairs} entries, more or longer than are kept")]
+    return {}, [notice("metadata-too-large", f"the metadata has {count} entries, more or longer than are kept")]
+
+
+def _text(key: str, reader: Reader) -> str:
+    if reader.peek() != '"':
+        raise HeaderError(f"expected a string, got {reader.type()}", f"__metadata__[{quoted(key)}]")
+    return reader.string()
 
 
 def _entry(reader: Reader) -> _Entry:
@@ -146,13 +152,7 @@ def _entry(reader: Reader) -> _Entry:
 def _fields(value: object) -> dict[str, object]:
     if isinstance(value, Pairs):
         fields: dict[str, object] = {}
-        for key, field in value:
-            if key not in _FIELDS:
-                refuse_ignored(field, depth=2)
-            elif key in fields:
-                raise HeaderError(f"{quoted(key)} appears twice")
-            else:
-                fields[key] = field
+        _take(value, fields)
         return fields
     # serde reads a struct from an array of its fields as well as from an object.
     if not isinstance(value, list):
@@ -162,13 +162,25 @@ def _fields(value: object) -> dict[str, object]:
     return dict(zip(_FIELDS, value, strict=True))
 
 
+def _take(pairs: Pairs, fields: dict[str, object]) -> None:
+    for key, field in pairs:
+        if key not in _FIELDS:
+            refuse_ignored(field, depth=2)
+        elif key in fields:
+            raise HeaderError(f"{quoted(key)} appears twice")
+        else:
+            fields[key] = field
+
+
 def _outsized_fields(reader: Reader) -> dict[str, object]:
     """The same for an entry that does not fit the reader's window, from its single fields."""
     fields: dict[str, object] = {}
     opening = reader.peek()
     if opening == "{":
         for key in reader.members():
-            if key not in _FIELDS:
+            if pairs := reader.leap_pairs(key):
+                _take(pairs, fields)
+            elif key not in _FIELDS:
                 reader.skip(depth=2)
             elif key in fields:
                 raise HeaderError(f"{quoted(key)} appears twice")
@@ -213,8 +225,7 @@ def _outsized_integers(key: str, reader: Reader) -> list[int] | Flat:
     integers: list[int] = []
     count = 0
     for _ in reader.items():
-        many = reader.leap("[", "]")
-        batch = _integers(key, [_lone(key, reader)] if many is None else many, count)
+        batch = _integers(key, reader.leap() or [_lone(key, reader)], count)
         integers += batch
         count += len(batch)
         if len(integers) > MAX_RANK:

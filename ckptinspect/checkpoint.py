@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from ckptinspect.config import parse_config, pipeline_components, sentence_modules
-from ckptinspect.errors import CkptInspectError, FormatError, LayoutError, NotFoundError, SourceError
+from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
 from ckptinspect.header import header_length, parse_header
 from ckptinspect.index import Index, parse_index
 from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
@@ -19,6 +19,7 @@ T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 MAX_SMALL_FILE = 10_000_000
+_ENOUGH_TO_RECOGNISE = 512
 _INDEX_READ_ANYWAY = 1_000_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
 _MAIN = (None, "main")
@@ -115,7 +116,8 @@ class _Assembly:
             return None
         path = _below(part.folder, part.chosen.index)
         size = await self._size(path)
-        if not needs_index(part, selection.weights) and size > _INDEX_READ_ANYWAY:
+        free = self.source.concurrency == 1 and size <= _INDEX_READ_ANYWAY
+        if not free and not needs_index(part, selection.weights):
             return None
         try:
             return parse_index(await self.source.read(path, 0, size), path)
@@ -178,9 +180,9 @@ class _Assembly:
         try:
             await each(self.source, fetch, [None, *(job for job in jobs if job.config)])
             headers = headers_from(bodies[0], folder, parts[0].paths, self.sizes)
-        except* (SourceError, FormatError) as errors:
+        except (SourceError, FormatError):
             if self.reading.via == "endpoint":
-                raise errors.exceptions[0] from None
+                raise
             headers = None
         if headers is None:
             return None
@@ -215,7 +217,7 @@ class _Assembly:
 
     async def _header(self, path: str, size: int) -> Header:
         first = await self.source.read(path, 0, min(size, self.source.first_read))
-        length = header_length(first, size)
+        length = await self._length(path, first, size)
         raw = first[8 : 8 + length]
         if len(raw) < length:
             rest = await self.source.read(path, 8 + len(raw), 8 + length)
@@ -230,6 +232,13 @@ class _Assembly:
     def _keeps_names(self) -> bool:
         """Where another read costs a round trip, the names are kept until nothing more can be asked of them."""
         return self.reading.names or self.source.concurrency > 1
+
+    async def _length(self, path: str, first: bytes, size: int) -> int:
+        try:
+            return header_length(first, size)
+        except HeaderError:
+            # It is something else: some more bytes tell what.
+            return header_length(await self.source.read(path, 0, min(size, _ENOUGH_TO_RECOGNISE)), size)
 
     async def _again(self, shards: Sequence[Shard], *, names: bool) -> list[Shard]:
         """The same shards, folded by the marks known by now, with names or without."""

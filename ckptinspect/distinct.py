@@ -10,7 +10,8 @@ from ckptinspect.layout import size_defect
 from ckptinspect.model import Defect
 from ckptinspect.text import quoted
 
-_MANY = 1 << 17
+_PART = 1 << 17
+_MAX_PARTS = 32
 _INVERSE = bytes([1, 0]).ljust(256)
 
 
@@ -25,21 +26,20 @@ def last_ones(hashes: "array[int]") -> bytes | None:
     >>> last_ones(hashes_of(["a", "b", "a"])), last_ones(hashes_of("ab"))
     (b'\x00\x01\x01', None)
     """
-    if len(hashes) < _MANY:
-        if len(set(hashes)) == len(hashes):
-            return None
-        last = dict(zip(hashes, range(len(hashes)), strict=True))
-        return bytes(last[value] == index for index, value in enumerate(hashes))
-    import numpy as np
-
-    values = np.frombuffer(hashes, np.int64)
-    order = np.argsort(values, kind="stable")
-    again = values[order[1:]] == values[order[:-1]]
-    if not again.any():
+    parts = min(_MAX_PARTS, 1 + len(hashes) // _PART)
+    if sum(_different(hashes, part, parts) for part in range(parts)) == len(hashes):
         return None
-    kept = np.ones(len(hashes), np.uint8)
-    kept[order[:-1][again]] = 0
-    return kept.tobytes()
+    kept = bytearray(len(hashes))
+    for part in range(parts):
+        last = {value: index for index, value in enumerate(hashes) if value % parts == part}
+        for index in last.values():
+            kept[index] = 1
+    return bytes(kept)
+
+
+def _different(hashes: "array[int]", part: int, parts: int) -> int:
+    """How many different hashes there are in one part of several, so that the set of them stays small."""
+    return len(set(hashes) if parts == 1 else {value for value in hashes if value % parts == part})
 
 
 def distinct(pages: Iterable[Page], kept: bytes) -> Iterator[Page]:

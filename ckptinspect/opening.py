@@ -51,7 +51,7 @@ def source_of(ref: Ref, *, offline: bool = False) -> tuple[Ref, Source]:
     from ckptinspect.sources.remote import RemoteSource, split_url
 
     folder, name = split_url(ref.location)
-    return Ref(ref.given, "remote", folder, path=name), RemoteSource(folder)
+    return Ref(ref.given, "remote", folder, path=name), RemoteSource(ref.location)
 
 
 def _snapshot(ref: Ref) -> tuple[Ref, Source]:

@@ -29,6 +29,7 @@ _UNICODE = rf"u(?:[0-9abcefABCEF]{_HEX}{{3}}|[dD][0-7]{_HEX}{{2}}|[dD][89abAB]{_
 _TEXT = re.compile(rf'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|{_UNICODE}))*+')
 _PAIRED = re.compile(rf"(?:[^\\]++|\\(?:[^u]|{_UNICODE}))*+")
 _LONGEST_ESCAPE = 12
+_OUTSIZED = '{["-0123456789'
 _TYPES = {"{": "an object", "[": "an array", '"': "a string", "t": "true or false", "f": "true or false", "n": "null"}
 _HALF = "an escape stands for half a character (a lone surrogate)"
 
@@ -174,7 +175,9 @@ class Reader:
             # A number that ends where the window ends may go on behind it: 12|34, 12.|5, 12e+|3.
             if -1 < end < len(self._text) - 2:
                 break
-            if len(self._text) - self._at >= _WINDOW and self._text[self._at] not in "tfn":
+            if len(self._text) - self._at >= _WINDOW:
+                if self._text[self._at] not in _OUTSIZED:
+                    raise self._malformed("a value is broken or missing")
                 raise OutsizedError
             if not self._more():
                 if end < 0:
@@ -184,12 +187,20 @@ class Reader:
         self._at = end
         return value
 
-    def leap(self, beginning: str, closing: str) -> object:
-        """As many whole members as the window holds, between a beginning and a closing; None where there are none.
+    def leap(self) -> list[object]:
+        """As many items of an array as the window holds; none where that cannot be told.
 
-        To be asked within ``members`` or ``items``: it stops before the comma that they expect. It is tried
-        once in a window, and the last member is always left.
+        To be asked within ``items``, once an item is due. It is tried once in a window, and an item is left.
         """
+        items = self._leap("[", "]")
+        return items if isinstance(items, list) else []
+
+    def leap_pairs(self, key: str) -> Pairs:
+        """The same for an object, within ``members``: the pair of this key, whose value is due, and those behind it."""
+        pairs = self._leap('{"":', "}")
+        return Pairs([(key, pairs[0][1]), *pairs[1:]]) if isinstance(pairs, Pairs) else Pairs()
+
+    def _leap(self, beginning: str, closing: str) -> object:
         cut = self._text.rfind(",", self._at)
         if self._leapt == self._next or cut < 0:
             return None
@@ -220,13 +231,18 @@ class Reader:
             self._skip_long_number()
         elif depth == MAX_DEPTH:
             raise too_deep()
+        elif opening == "{":
+            for key in self.members():
+                self._skip_inner(self.leap_pairs(key), depth)
         else:
-            around = ('{"":', "}") if opening == "{" else ("[", "]")
-            for _ in self.members() if opening == "{" else self.items():
-                if (members := self.leap(*around)) is None:
-                    self.skip(depth + 1)
-                else:
-                    refuse_ignored(members, depth)
+            for _ in self.items():
+                self._skip_inner(self.leap(), depth)
+
+    def _skip_inner(self, leapt: list[object] | Pairs, depth: int) -> None:
+        if leapt:
+            refuse_ignored(leapt, depth)
+        else:
+            self.skip(depth + 1)
 
     def _skip_long_number(self) -> None:
         if self._char() == "-":

@@ -46,7 +46,7 @@ def write_json(path: Path, value: object) -> Path:
 
 def write_sharded(folder: Path, shards: Mapping[str, Shapes], *, total_size: object = None) -> Path:
     """Shards with their index; the index goes by the files' common beginning."""
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for name, tensors in shards.items():
         write_safetensors(folder / name, tensors)
         weight_map |= dict.fromkeys(tensors, name)

@@ -141,13 +141,13 @@ def _sent(
     head = "\r\n".join(lines).encode("latin-1")
     if fault in BREAKS:
         half = bytes_of(reply.body)[: reply.length // 2]
-        connection.sendall(head + (half if fault != "drip" else b""))
         request.sent = len(half)
+        connection.sendall(head + (half if fault != "drip" else b""))
         return _drip(connection, half, closing) if fault == "drip" else _break(connection, fault, closing)
     if isinstance(reply.body, bytes) or reply.length <= 1_000_000:
         body = b"" if request.method == "HEAD" else bytes_of(reply.body)
+        request.sent = len(body)  # before it is sent: whoever has the answer may look at once
         connection.sendall(head + body)
-        request.sent = len(body)
         return True
     connection.sendall(head)
     return _stream(connection, request, reply.body)

@@ -1,8 +1,8 @@
 """A fast lane through typer for plain values.
 
 Typer 0.26 and later hand every value to pydantic, whose import takes longer than reading a checkpoint's
-headers. A text, a whole number or a choice that is right needs none of that; whatever is not plainly right
-goes typer's own way, which also words the errors. See docs/decisions/typer.md.
+headers. A text, a whole number of 0 or more, or a choice needs none of that; anything else goes typer's own
+way. See docs/decisions/typer.md.
 """
 
 from enum import Enum
@@ -10,6 +10,9 @@ from functools import partial
 from typing import Any
 
 from typer.core import TyperCommand
+
+from ckptinspect.errors import RefError
+from ckptinspect.text import quoted
 
 
 class LeanCommand(TyperCommand):
@@ -35,20 +38,30 @@ def _shorten(parameter: Any) -> None:
 def _processed(parameter: Any, annotation: Any, slow: Any, context: Any, value: Any) -> Any:
     if value is None and not parameter.required:
         return None
-    plain = _plain(annotation, value)
-    if plain is None or parameter.callback is not None:
+    if parameter.callback is not None or not isinstance(annotation, type):
         return slow(context, value)
-    return plain
-
-
-def _plain(annotation: Any, value: Any) -> Any:
-    """The value that ``value`` plainly stands for; None where that is for typer to say."""
-    if not isinstance(annotation, type):
-        return None
     if isinstance(value, annotation):
         return value
     if isinstance(value, str) and issubclass(annotation, Enum):
-        return next((member for member in annotation if member.value == value), None)
-    if isinstance(value, str) and annotation is int and value.isascii() and value.isdigit() and len(value) < 16:
+        return _choice(parameter, annotation, value)
+    if isinstance(value, str) and annotation is int:
+        return _whole(parameter, value)
+    return slow(context, value)
+
+
+def _choice(parameter: Any, choices: type[Enum], value: str) -> Enum:
+    for member in choices:
+        if member.value == value:
+            return member
+    there_are = ", ".join(str(member.value) for member in choices)
+    raise RefError(f"{quoted(value)} is no choice", _spelling(parameter), f"choose one of {there_are}")
+
+
+def _whole(parameter: Any, value: str) -> int:
+    if value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
-    return None
+    raise RefError(f"{quoted(value)} is no whole number of 0 or more", _spelling(parameter), "write it in digits")
+
+
+def _spelling(parameter: Any) -> str:
+    return str(max(parameter.opts, key=len))

@@ -13,6 +13,7 @@ import typer
 
 import ckptinspect
 from ckptinspect.cli.lane import LeanCommand
+from ckptinspect.cli.output import PipeClosedError
 from ckptinspect.errors import CkptInspectError
 from ckptinspect.text import escaped
 
@@ -51,12 +52,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with its exit code."""
     # A short process that builds much and drops little has nothing for the cyclic collector to find.
     gc.disable()
-    code = run(sys.argv[1:] if arguments is None else arguments)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _drop_stdout()
-    sys.exit(code)
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
@@ -69,7 +65,7 @@ def run(arguments: list[str]) -> int:
         return _dispatched(arguments)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
-    except BrokenPipeError:
+    except PipeClosedError:
         _drop_stdout()
         return 0
     except CkptInspectError as error:
@@ -147,7 +143,7 @@ def _usage_message(error: Exception) -> str | None:
         return None
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", "ckptinspect")
-    message = str(error.format_message()).replace("Value error, ", "").rstrip(".")
+    message = str(error.format_message()).rstrip(".")
     return f"{message[:1].lower()}{message[1:]}; see {path} --help"
 
 

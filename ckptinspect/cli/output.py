@@ -10,6 +10,10 @@ from ckptinspect.errors import AccessError
 from ckptinspect.report.document import Report
 
 
+class PipeClosedError(Exception):
+    """Whoever read the output has gone; typer would take a BrokenPipeError for a failure."""
+
+
 def emit(
     report: Report,
     form: OutputFormat = OutputFormat.TABLE,
@@ -20,7 +24,11 @@ def emit(
 ) -> None:
     """Write a report. A file appears whole or not at all."""
     if output is None or output == "-":
-        _render(report, form, sys.stdout, quiet=quiet, no_color=no_color)
+        try:
+            _render(report, form, sys.stdout, quiet=quiet, no_color=no_color)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise PipeClosedError from None
         return
     buffer = io.StringIO()
     _render(report, form, buffer, quiet=quiet, no_color=True)

@@ -8,6 +8,7 @@ import msgspec
 from ckptinspect.errors import RefError
 from ckptinspect.report.document import Report
 from ckptinspect.report.v1 import SCHEMA
+from ckptinspect.text import escaped
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -24,7 +25,9 @@ def jsonl(report: Report, out: TextIO) -> None:
 
 
 def csv_rows(report: Report, out: TextIO) -> None:
-    """The main list as a table; lists in a cell are joined by spaces, what a spreadsheet would run is quoted."""
+    """The main list as a table; lists in a cell are joined by spaces, what a spreadsheet or a terminal would act
+    on is made harmless. Names to the letter are in json and jsonl.
+    """
     writer = csv.writer(out, lineterminator="\n")
     for number, row in enumerate(_rows(report, "csv")):
         values = msgspec.structs.asdict(row)
@@ -44,7 +47,7 @@ def _flat(value: object) -> object:
         return " ".join(str(_flat(item)) for item in value)
     if isinstance(value, msgspec.Struct):
         return ":".join(str(_flat(item)) for item in msgspec.structs.astuple(value) if not isinstance(item, tuple))
-    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}:
+    if isinstance(value, str):
         # Spreadsheets run a cell that begins like a formula (OWASP, "CSV Injection").
-        return "'" + value
+        return escaped("'" + value if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value)
     return value

@@ -35,7 +35,7 @@ def render(report: Report, out: TextIO, *, width: int = 0, colour: bool = False)
     screen = Screen(out, width=width, colour=colour)
     sections = [_lines(block, screen) for block in report.blocks]
     if report.title:
-        sections.insert(0, iter([screen.styled(escaped(report.title), _BOLD)]))
+        sections.insert(0, (screen.styled(line, _BOLD) for line in _wrapped(escaped(report.title), screen.width)))
     if report.notes:
         sections.append(_notes(report.notes, screen))
     for number, section in enumerate(sections):

@@ -86,13 +86,13 @@ async def each(source: Source, action: Callable[[T], Awaitable[R]], items: Itera
         async with gate:
             return await action(item)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_coroutine(gated(item))) for item in items]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(gated(item)) for item in items]
+    except BaseExceptionGroup as failed:
+        # What a sequential source would have raised: the first error by itself.
+        raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-async def _coroutine(awaitable: Awaitable[R]) -> R:
-    return await awaitable
 
 
 def run(source: Source, work: Coroutine[object, None, R]) -> R:

@@ -15,11 +15,9 @@ import pytest
 from ckptinspect.errors import AccessError, NotFoundError, RefError, SourceError, UnreachableError
 from ckptinspect.sources.base import File, each
 from ckptinspect.sources.hub import HubSource
-from ckptinspect.sources.retry import Retry
 from tests.hub_server import TestHub, served
 
 T = TypeVar("T")
-QUICK = Retry(first_pause=0.001, longest_pause=0.002)
 HEADER = b'{"w":{"dtype":"U8","shape":[10],"data_offsets":[0,10]}}'
 SHARD = len(HEADER).to_bytes(8, "little") + HEADER + b"0123456789"
 INDEX = json.dumps({"metadata": {"total_size": 10}, "weight_map": {"w": "model-1.safetensors"}}).encode()

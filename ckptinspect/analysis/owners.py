@@ -1,0 +1,135 @@
+"""Tensors -> the modules that own them, as a tree of names.
+
+A module owns its ``weight`` and ``bias``, its running statistics, and the scales of its quantized weight.
+Any other tensor is a parameter of its own, a child of the module that it is named after.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from ckptinspect.analysis.count import Row
+from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.model import KindKey, Shape, Tally, Tensor, elements_in
+from ckptinspect.naming.roles import Role
+from ckptinspect.quant.base import split_leaf
+
+DEEPEST = 64
+"""Modules inside modules that are followed; a name with more dots is one word."""
+
+_OWN = frozenset(
+    "weight bias gamma beta scale running_mean running_var num_batches_tracked weight_g weight_v weight_shape "
+    "weight_scale weight_scale_2 weight_global_scale input_global_scale input_scale output_scale".split()
+)
+_PARAMETRIZED = ".parametrizations."
+_Split = Callable[[str], tuple[str | None, str]]
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One tensor of a module: what follows the module's path in its name (empty for a bare parameter), what it
+    is, and how many parameters it holds.
+    """
+
+    leaf: str
+    dtype: str
+    shape: Shape
+    nbytes: int
+    parameters: int
+    meaning: Meaning
+    module: str
+    role: Role
+
+    @property
+    def elements(self) -> int:
+        """Elements as stored."""
+        return elements_in(self.shape)
+
+    @property
+    def tally(self) -> Tally:
+        """What the tensor amounts to."""
+        unexplained = self.elements if self.meaning is Meaning.UNEXPLAINED else 0
+        return Tally(1, self.nbytes, self.elements, self.parameters, unexplained)
+
+
+class Node:
+    """A module as it is named: its tensors (numbers into ``Owners.parts``) and the modules inside it."""
+
+    __slots__ = ("children", "parts")
+
+    def __init__(self) -> None:
+        self.children: dict[str, Node] = {}
+        self.parts: list[int] = []
+
+
+class Owners:
+    """The modules of one component, grown tensor by tensor."""
+
+    def __init__(self) -> None:
+        self.root = Node()
+        self.parts: list[Part] = []
+        self._nodes: dict[str, Node] = {}
+        self._splits: dict[tuple[str, Meaning], _Split] = {}
+        self._numbers: dict[tuple[str, KindKey, Meaning], int] = {}
+
+    def add(self, tensor: Tensor, row: Row) -> None:
+        """Give a tensor to the module that owns it."""
+        split = self._splits.get((row.kind.template, row.meaning))
+        if split is None:
+            split = self._splits[row.kind.template, row.meaning] = _split_for(row)
+        path, leaf = split(tensor.name)
+        key = (leaf, row.kind.key, row.meaning)
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.parts)
+            self.parts.append(_part(leaf, row))
+        (self.root if path is None else self._node(path)).parts.append(number)
+
+    def _node(self, path: str) -> Node:
+        node = self._nodes.get(path)
+        if node is None:
+            node = self._nodes[path] = Node()
+            above, dot, word = path.rpartition(".") if path.count(".") < DEEPEST else ("", "", path)
+            (self._node(above) if dot else self.root).children[word] = node
+        return node
+
+
+def owners_of(rows: Iterable[tuple[Tensor, Row]]) -> dict[str, Owners]:
+    """The modules of each component, by its name; the name is empty outside of pipelines."""
+    found: dict[str, Owners] = {}
+    for tensor, row in rows:
+        owners = found.get(row.component)
+        if owners is None:
+            owners = found[row.component] = Owners()
+        owners.add(tensor, row)
+    return found
+
+
+def _part(leaf: str, row: Row) -> Part:
+    kind, place = row.kind, row.place
+    role = Role(place.role)
+    return Part(leaf, kind.dtype.code, kind.shape, kind.nbytes, row.parameters, row.meaning, place.module, role)
+
+
+def _split_for(row: Row) -> _Split:
+    """How names of this template fall into a module's path and what follows it."""
+    template = row.kind.template
+    if _PARAMETRIZED in template:
+        return _parametrized
+    path, leaf = split_leaf(template)
+    if (path, leaf) != _plain(template) and (row.meaning in {Meaning.SCALE, Meaning.UNEXPLAINED} or ".weight." in template):
+        return split_leaf
+    return _plain if leaf in _OWN or row.meaning in {Meaning.SCALE, Meaning.UNEXPLAINED} else _bare
+
+
+def _plain(name: str) -> tuple[str | None, str]:
+    path, dot, leaf = name.rpartition(".")
+    return (path if dot else None), leaf
+
+
+def _bare(name: str) -> tuple[str | None, str]:
+    return name, ""
+
+
+def _parametrized(name: str) -> tuple[str | None, str]:
+    path, _, leaf = name.partition(_PARAMETRIZED)
+    return path, leaf

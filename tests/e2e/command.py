@@ -1,0 +1,44 @@
+"""The command line in a process of its own, as a person runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "fixtures"
+
+
+class Ran(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """The ``data`` of its JSON."""
+        return json.loads(self.out)["data"]
+
+
+def ckptinspect(*arguments: object, columns: int = 0, cwd: Path = ROOT, **environment: str) -> Ran:
+    """Run ``python -m ckptinspect``; its output must be text and its errors no traceback."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "COLUMNS", "NO_COLOR"))}
+    clean |= {"HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **environment}
+    if columns:
+        clean["COLUMNS"] = str(columns)
+    ran = subprocess.run(
+        [sys.executable, "-m", "ckptinspect", *map(str, arguments)],
+        capture_output=True,
+        timeout=120,
+        cwd=cwd,
+        env=clean,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    result = Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+    assert "Traceback" not in result.err, result.err
+    return result
