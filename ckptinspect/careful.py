@@ -71,8 +71,8 @@ class CarefulHeader:
             code, shape, span = _entry(reader)
         except HeaderError as error:
             raise HeaderError(error.what, f"{quoted(name)}{error.where or ''}") from None
-        page.names.append(name)
-        page.dtypes.append(code)
+        page.names.append(str(name))
+        page.dtypes.append(str(code))
         page.shapes.append(tuple(shape))
         page.spans.append(span)
         if len(self.defects) < MAX_DEFECTS:

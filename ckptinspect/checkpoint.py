@@ -179,7 +179,7 @@ class _Assembly:
 
         try:
             await each(self.source, fetch, [None, *(job for job in jobs if job.config)])
-            headers = headers_from(bodies[0], folder, parts[0].paths, self.sizes)
+            headers = headers_from(bodies[0], folder, parts[0].paths, self.sizes, self.marks)
         except (SourceError, FormatError):
             if self.reading.via == "endpoint":
                 raise

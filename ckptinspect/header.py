@@ -19,7 +19,7 @@ from ckptinspect.errors import HeaderError
 from ckptinspect.kinds import Kinds, Page, named
 from ckptinspect.layout import MAX_DEFECTS, Chain, flaws, size_defect
 from ckptinspect.magic import recognised
-from ckptinspect.model import Defect, Header, Tensor
+from ckptinspect.model import Defect, Header, Kind, Tensor
 from ckptinspect.plain import NOT_PLAIN, PlainHeader
 
 MAX_LENGTH = 100_000_000
@@ -57,7 +57,7 @@ def header_length(first: bytes, size: int) -> int:
     or beyond the format's limit, and in words of its own for what is no safetensors file at all.
     """
     if size < 8 or len(first) < 8:
-        raise _rejected(first, f"the file has {size} bytes, but a safetensors header takes at least 8")
+        raise _rejected(first, f"a safetensors header takes at least 8 bytes, but the file has {size}")
     length = int.from_bytes(first[:8], "little")
     if length > MAX_LENGTH:
         raise _rejected(first, f"the header claims {length} bytes, over the format's limit of {MAX_LENGTH}")
@@ -111,44 +111,53 @@ def _tensors(pages: Iterator[Page]) -> tuple[Tensor, ...]:
     return tuple(tensors.values())
 
 
+class _Counted(NamedTuple):
+    """What one pass over the tensors gives."""
+
+    kinds: tuple[Kind, ...]
+    defects: list[Defect]
+    fatal: bool
+    chain: Chain
+    hashes: "array[int]"
+
+
 def _header(raw: bytes, size: int, reading: _Reading, wanted: _Wanted) -> Header:
     pages: Pages = reading.pages
-    kinds, chain, hashes = _counted(pages(), wanted.apart, hashed=wanted.hashed or not reading.single)
+    counted = _counted(pages(), wanted.apart, hashed=wanted.hashed or not reading.single)
     defects = reading.defects.copy()
-    if not reading.single and (kept := last_ones(hashes)) is not None:
+    if not reading.single and (kept := last_ones(counted.hashes)) is not None:
         pages = lambda: distinct(reading.pages(), kept)  # noqa: E731
-        kinds, chain, hashes = _counted(pages(), wanted.apart, hashed=wanted.hashed)
+        counted = _counted(pages(), wanted.apart, hashed=wanted.hashed)
         defects += islice(repetitions(reading.pages(), kept), MAX_DEFECTS)
-    defects += kinds.notices()
-    defects += islice(_size_defects(pages()), MAX_DEFECTS) if kinds.fatal else kinds.defects
+    defects += counted.defects
+    if counted.fatal:
+        defects += islice(_size_defects(pages()), MAX_DEFECTS)
     room = size - 8 - len(raw)
-    if not chain.covers(room):
+    if not counted.chain.covers(room):
         defects += _tiling_defects(pages, room)
-    defects.sort(key=lambda defect: not defect.fatal)
-    metadata = reading.metadata
     return Header(
         length=len(raw),
-        kinds=kinds.kinds(),
-        metadata=metadata,
-        defects=tuple(defects[:MAX_DEFECTS]),
+        kinds=counted.kinds,
+        metadata=reading.metadata,
+        defects=tuple(sorted(defects, key=lambda defect: not defect.fatal)[:MAX_DEFECTS]),
         raw=raw if wanted.names else None,
         apart=wanted.apart,
-        hashes=hashes if wanted.hashed else (),
+        hashes=counted.hashes if wanted.hashed else (),
     )
 
 
-def _counted(pages: Iterator[Page], apart: tuple[str, ...], *, hashed: bool) -> tuple[Kinds, Chain, "array[int]"]:
+def _counted(pages: Iterator[Page], apart: tuple[str, ...], *, hashed: bool) -> _Counted:
     kinds, chain, hashes = Kinds(apart), Chain(), hashes_of(())
     for page in pages:
         kinds.add(page)
         chain.add(page.spans)
         if hashed:
             hashes += hashes_of(page.names)
-    return kinds, chain, hashes
+    return _Counted(kinds.kinds(), kinds.notices(), kinds.fatal, chain, hashes)
 
 
 def _size_defects(pages: Iterator[Page]) -> Iterator[Defect]:
-    """The fatal ones, tensor by tensor."""
+    """What makes a tensor's size wrong, tensor by tensor."""
     for page in pages:
         for name, code, shape, (begin, end) in zip(*page, strict=True):
             if (defect := size_defect(code, shape, end - begin)) is not None and defect.fatal:

@@ -40,15 +40,15 @@ class _Rest:
 
 
 class Kinds:
-    """The kinds of a header, page by page, and the first defects of size among them.
+    """The kinds of a header, page by page, and what is to be said of them.
 
     ``apart`` are marks of names whose digits matter (see ``fold.templates``).
     """
 
     def __init__(self, apart: tuple[str, ...] = ()) -> None:
         self.apart = apart
-        self.defects: list[Defect] = []
         self.fatal = False
+        self._notices: list[Defect] = []
         self._counts: dict[_Key, int] = {}
         self._examples: dict[_Key, str] = {}
         self._room = MAX_BYTES
@@ -70,8 +70,8 @@ class Kinds:
         template, code, shape, nbytes = key
         if (defect := size_defect(code, shape, nbytes)) is not None:
             self.fatal = self.fatal or defect.fatal
-            if len(self.defects) < MAX_DEFECTS:
-                self.defects.append(named(defect, example))
+            if not defect.fatal and len(self._notices) < MAX_DEFECTS:
+                self._notices.append(named(defect, example))
         self._room -= _KIND_BYTES + len(template) + 2 * example.__sizeof__() + _DIM_BYTES * len(shape) + 4 * len(code)
         if self._room >= 0:
             self._counts[key] = count
@@ -95,12 +95,12 @@ class Kinds:
         return tuple(found)
 
     def notices(self) -> list[Defect]:
-        """What the reader of these kinds should know."""
+        """What the reader of these kinds should know. Where one is wrong, ``fatal`` says so, and no more."""
         if not self._rests:
-            return []
+            return self._notices
         tensors = sum(rest.tensors for rest in self._rests.values())
         message = f"too few of the tensors are alike; {tensors} of them are counted by dtype alone"
-        return [Defect("too-many-kinds", message, fatal=False)]
+        return [*self._notices, Defect("too-many-kinds", message, fatal=False)]
 
 
 def named(defect: Defect, name: str) -> Defect:

@@ -12,6 +12,7 @@ class Recognised(NamedTuple):
 
 _CONVERT = "only safetensors files are read; look for one beside it, or convert it"
 _UNPACK = "unpack it first"
+_ANSWERED = "a server's answer was saved in place of the file; fetch it again"
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer stands here, not the weights", "fetch them with `git lfs pull`"),
     (b"PK\x03\x04", "this is a zip archive or a PyTorch .pt/.bin file", _CONVERT),
@@ -28,22 +29,28 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF", "this is an HDF5 file", _CONVERT),
 )
 _HTML = (b"<!doctype", b"<html", b"<?xml", b"<head")
+_GZIP_WITHOUT_TIME = b"\x1f\x8b\x08\0\0\0\0\0"
+_TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
 
 def recognised(first: bytes) -> Recognised | None:
     """What the file is, by its first bytes, where they are of a known kind that is not safetensors.
 
-    To be asked only once the bytes have failed as safetensors: a header of 559,903 bytes begins like gzip.
+    To be asked only once the bytes have failed as safetensors: a header of 40,056 bytes begins like zlib data.
     """
     if not first:
         return Recognised("the file is empty", "fetch it again")
+    if not first[:64].strip(b"\0"):
+        return Recognised("the file begins with zeros", "it was never written whole; fetch it again")
+    if first[4:8] == bytes(4):
+        # A length that a header may have: one of 640 bytes begins like a pickle, and may just be damaged.
+        return Recognised("this is gzip data", _UNPACK) if first.startswith(_GZIP_WITHOUT_TIME) else None
     for magic, what, hint in _MAGIC:
         if first.startswith(magic):
             return Recognised(what, hint)
-    if first[:64].lstrip().lower().startswith(_HTML):
-        return Recognised(
-            "this is a web page, not weights", "the download was answered by an error page; fetch it again"
-        )
-    if not first[:64].strip(b"\0"):
-        return Recognised("the file begins with zeros", "it was never written whole; fetch it again")
+    beginning = first[:64].lstrip().lower()
+    if beginning.startswith(_HTML):
+        return Recognised("this is a web page, not weights", _ANSWERED)
+    if _TEXT.issuperset(first[:64]):
+        return Recognised(f"this is {'JSON' if beginning[:1] in {b'{', b'['} else 'text'}, not weights", _ANSWERED)
     return None

@@ -309,9 +309,8 @@ class Reader:
             # An escape may end beyond the window; what is left of it after a look there is none.
             if not run[0] and (len(self._text) - self._at >= _LONGEST_ESCAPE or not self._more()):
                 raise self._malformed("a string is broken or does not end")
-        if length <= MAX_TEXT:
-            return "".join(pieces)
-        return Shortened(f"{pieces[0][:100]}…{digest.hexdigest()}")
+        kept = "".join(pieces)
+        return kept if length <= MAX_TEXT else Shortened(f"{kept[:100]}…{digest.hexdigest()}")
 
     def _more(self) -> bool:
         """Let go of what is read, and read on; False at the end."""

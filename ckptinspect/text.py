@@ -2,8 +2,6 @@
 
 import unicodedata
 
-_DECIMAL = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
-_COUNTS = ("", "K", "M", "B", "T", "Q")
 # Categories that can move the cursor, hide or reorder text: control, format (bidi, zero width),
 # surrogate, private use, unassigned, line and paragraph separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -73,4 +71,7 @@ def _scaled(count: int, base: int, units: tuple[str, ...]) -> str:
         return f"{count}{units[0]}"
     # By integers: a hostile count of 2**200 must not overflow a float.
     hundredths = (count * 100 + base**power // 2) // base**power
+    if hundredths >= base * 100 and power + 1 < len(units):
+        # 999,996 is 1.00M, not 1000.00K.
+        return _scaled(base ** (power + 1), base, units)
     return f"{hundredths // 100}.{hundredths % 100:02d}{units[power]}"

@@ -233,7 +233,9 @@ class TestHub:
         if match := _CACHE.fullmatch(request.path):
             kind, name, _, path = match.groups()
             repo = self.repos[_page(kind, name)]
-            return _file(request, os.path.join(repo.folder, unquote(path)))
+            reply = _file(request, os.path.join(repo.folder, unquote(path)))
+            reply.headers |= {"X-Repo-Commit": repo.commit, "ETag": f'"{repo.oid(unquote(path))[:40]}"'}
+            return reply
         if match := _RESOLVE.fullmatch(request.path):
             kind, name, revision, path = match.groups()
             return self._resolved(request, _page(kind or "models", name), unquote(revision), unquote(path))

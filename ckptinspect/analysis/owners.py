@@ -19,8 +19,10 @@ DEEPEST = 64
 
 _OWN = frozenset(
     "weight bias gamma beta scale running_mean running_var num_batches_tracked weight_g weight_v weight_shape "
-    "weight_scale weight_scale_2 weight_global_scale input_global_scale input_scale output_scale".split()
+    "weight_packed weight_scale weight_scale_2 weight_global_scale input_global_scale input_scale output_scale "
+    "qweight W_q".split()
 )
+_QUANTIZED = frozenset({Meaning.SCALE, Meaning.UNEXPLAINED})
 _PARAMETRIZED = ".parametrizations."
 _Split = Callable[[str], tuple[str | None, str]]
 
@@ -112,13 +114,14 @@ def _part(leaf: str, row: Row) -> Part:
 
 def _split_for(row: Row) -> _Split:
     """How names of this template fall into a module's path and what follows it."""
-    template = row.kind.template
-    if _PARAMETRIZED in template:
+    kind = row.kind
+    if _PARAMETRIZED in kind.template:
         return _parametrized
-    path, leaf = split_leaf(template)
-    if (path, leaf) != _plain(template) and (row.meaning in {Meaning.SCALE, Meaning.UNEXPLAINED} or ".weight." in template):
+    packed = row.meaning in _QUANTIZED or (row.meaning is Meaning.PARAMETER and row.parameters != kind.elements)
+    leaf = split_leaf(kind.template)[1]
+    if leaf != _plain(kind.template)[1] and (packed or leaf.startswith("weight.")):
         return split_leaf
-    return _plain if leaf in _OWN or row.meaning in {Meaning.SCALE, Meaning.UNEXPLAINED} else _bare
+    return _plain if packed or leaf in _OWN else _bare
 
 
 def _plain(name: str) -> tuple[str | None, str]:

@@ -3,7 +3,10 @@
 from ckptinspect.cli.options import DebugOpt, FormatOpt, NoColorOpt, OutputFormat, OutputOpt, QuietOpt
 from ckptinspect.cli.output import emit
 
-EXAMPLES = "Examples:  ckptinspect dtypes  ·  ckptinspect dtypes -f csv"
+EXAMPLES = (
+    "ckptinspect dtypes",
+    "ckptinspect dtypes -f csv",
+)
 
 
 def run(

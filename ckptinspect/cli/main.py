@@ -118,9 +118,14 @@ def _single(name: str) -> typer.Typer:
 def _added(app: typer.Typer, verb: Verb) -> None:
     module = import_module(f"ckptinspect.cli.{verb.name}")
     command = app.command(
-        verb.name, cls=LeanCommand, short_help=verb.summary, epilog=module.EXAMPLES, context_settings=_CONTEXT
+        verb.name, cls=LeanCommand, short_help=verb.summary, epilog=_epilog(module.EXAMPLES), context_settings=_CONTEXT
     )
     command(module.run)
+
+
+def _epilog(examples: tuple[str, ...]) -> str:
+    # "\b" keeps the lines of a paragraph as they are.
+    return "\n".join(("\b", "Examples:", *(f"  {example}" for example in examples)))
 
 
 def _version(wanted: bool) -> None:

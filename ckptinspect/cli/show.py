@@ -23,8 +23,10 @@ from ckptinspect.cli.output import emit
 from ckptinspect.cli.reading import read, told
 
 EXAMPLES = (
-    "Examples:  ckptinspect Qwen/Qwen3-0.6B  ·  ckptinspect model.safetensors --by dtype  ·  "
-    "ckptinspect show ./llama --by layer,role --sort=-bytes --limit 10  ·  ckptinspect org/name -f json"
+    "ckptinspect Qwen/Qwen3-0.6B",
+    "ckptinspect model.safetensors --by dtype",
+    "ckptinspect show ./llama --by layer,role --sort=-bytes --limit 10",
+    "ckptinspect hf://org/name@v1.0/unet -f json",
 )
 
 ByOpt = Annotated[

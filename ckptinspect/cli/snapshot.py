@@ -18,8 +18,8 @@ from ckptinspect.cli.output import emit, write_whole
 from ckptinspect.cli.reading import bar, told
 
 EXAMPLES = (
-    "Examples:  ckptinspect snapshot Qwen/Qwen3-0.6B -o qwen3.snap && ckptinspect show qwen3.snap  ·  "
-    "ckptinspect snapshot ./llama -o llama.snap"
+    "ckptinspect snapshot Qwen/Qwen3-0.6B -o qwen3.snap",
+    "ckptinspect show qwen3.snap",
 )
 
 SnapshotOpt = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where to put the snapshot.")]

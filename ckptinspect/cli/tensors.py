@@ -18,8 +18,9 @@ from ckptinspect.cli.output import emit
 from ckptinspect.cli.reading import read, told
 
 EXAMPLES = (
-    "Examples:  ckptinspect tensors gpt2 --match 'h.0.*'  ·  ckptinspect tensors ./llama --sort=-bytes --limit 10  ·  "
-    "ckptinspect tensors org/name -f csv -o tensors.csv"
+    "ckptinspect tensors openai-community/gpt2 --match 'h.0.*'",
+    "ckptinspect tensors ./llama --sort=-bytes --limit 10",
+    "ckptinspect tensors org/name -f csv -o tensors.csv",
 )
 
 

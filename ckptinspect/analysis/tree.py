@@ -1,0 +1,106 @@
+"""Names and shapes -> the tree that ``print(model)`` shows.
+
+A top-level line is a module as ``show`` names it, by its own path: ``visual``, ``model`` and ``lm_head`` in one
+layout, ``model.visual``, ``model.language_model`` and ``lm_head`` in the other. In a pipeline it is a component.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from ckptinspect.analysis.count import Count, Row
+from ckptinspect.analysis.folding import Structure, folded
+from ckptinspect.analysis.lines import Line, Spot, branch, gathered, own_lines, siblings
+from ckptinspect.analysis.module_kinds import Around, Module
+from ckptinspect.analysis.names import rows_by_tensor
+from ckptinspect.analysis.order import in_order, rank
+from ckptinspect.analysis.owners import owners_of
+from ckptinspect.errors import RefError
+from ckptinspect.model import Checkpoint, Tally, Tensor
+from ckptinspect.naming.base import MODULES
+
+TensorRow = tuple[Tensor, Row]
+_Keyed = tuple[tuple[object, ...], Line]
+
+_ORDER = {module: number for number, module in enumerate(MODULES)}
+# These stand inside other modules and do not take them apart.
+_INSIDE = frozenset({"mtp", "adapter", "other"})
+
+
+def tree(checkpoint: Checkpoint, counted: Count, module: str | None = None) -> Line:
+    """The modules of a checkpoint that own tensors, or those of one ``module`` only; the root has no name.
+
+    Needs a checkpoint that was opened with its names. Raises RefError for a module that there is not.
+    """
+    rows: Iterable[TensorRow] = rows_by_tensor(checkpoint, counted)
+    if module is None:
+        return branch("", None, top_lines(rows, _tied(counted)))
+    return branch("", None, top_lines(of_module(rows, module)))
+
+
+def of_module(rows: Iterable[TensorRow], module: str) -> list[TensorRow]:
+    """The tensors of one module. Raises RefError, which lists the modules there are, for any other."""
+    by_module: defaultdict[str, list[TensorRow]] = defaultdict(list)
+    for tensor, row in rows:
+        by_module[row.place.module].append((tensor, row))
+    if module not in by_module:
+        there = ", ".join(sorted(by_module, key=module_rank))
+        raise RefError(f"no module {module!r} in it", hint=f"choose one of {there}")
+    return by_module[module]
+
+
+def module_rank(module: str) -> tuple[int, str]:
+    """Where a module comes in a forward pass."""
+    return _ORDER.get(module, len(_ORDER)), module
+
+
+def pruned(line: Line, depth: int) -> Line:
+    """The line with ``depth`` levels below it; what is deeper is in the sums of the lines above."""
+    return replace(line, children=tuple(pruned(child, depth - 1) for child in line.children) if depth else ())
+
+
+def top_lines(rows: Iterable[TensorRow], others: Iterable[_Keyed] = ()) -> list[Line]:
+    """The top-level lines of these tensors, and some others, in the order of a forward pass."""
+    found = list(others)
+    for component, owners in owners_of(rows).items():
+        root = folded(owners)
+        if component:
+            found += _keyed(component, root.modules, _whole(component, Spot(component, root)))
+        else:
+            found += _split("", Spot(None, root))
+    return [line for _, line in sorted(found, key=lambda item: item[0])]
+
+
+def _tied(counted: Count) -> Iterator[_Keyed]:
+    """Weights that the model has and the files have not, since they are others' too."""
+    for tie in counted.ties:
+        if tie.stored:
+            continue
+        name, tied_to = (text.removesuffix(".weight") for text in (tie.name, tie.tied_to))
+        module = Module("Tied", (("tied_to", tied_to), ("stored", False)))
+        naming = next(iter(counted.namings.values()))
+        yield from _keyed(name, {naming.module_of(tie.name)}, [Line(name, (name,), Tally(), module)])
+
+
+def _keyed(name: str, modules: Iterable[str], lines: Iterable[Line]) -> list[_Keyed]:
+    first = min(map(module_rank, modules))
+    return [((*first, rank(name.partition(".")[0]), rank(line.name)), line) for line in lines]
+
+
+def _split(name: str, spot: Spot) -> list[_Keyed]:
+    """The lines of a top-level path: those of its own module, and further paths for those of other modules."""
+    structure = spot.structure
+    if spot.path is not None and (len(_modules(structure)) < 2 or structure.is_container):
+        return _keyed(name, structure.modules, _whole(name, spot))
+    groups = _by_module(structure)
+    home = _home(groups) if spot.path is not None else None
+    found = _keyed(name, structure.modules or {"other"}, own_lines(name, spot, Around(name)))
+    for module, children in groups.items():
+        if module == home:
+            lines = siblings(spot, in_order(children), branching=True)
+            found += _keyed(name, {module}, gathered(name, spot.path, lines))
+            continue
+        for word, child in children:
+            found += _split(f"{name}.{word}" if spot.path is not None else word, spot.at(word, child))
+    return found
