@@ -10,8 +10,7 @@ from ckptinspect.errors import HeaderError
 from ckptinspect.kinds import Page
 from ckptinspect.layout import MAX_DEFECTS, Span, product_of
 from ckptinspect.model import Defect, Shape
-from ckptinspect.number import Odd
-from ckptinspect.reader import MalformedError, OutsizedError, Pairs, Reader, Shortened, refuse_ignored
+from ckptinspect.reader import MalformedError, OutsizedError, Pairs, Reader, Shortened, refuse_ignored, type_of
 from ckptinspect.text import quoted
 
 MAX_METADATA = 5_000_000
@@ -47,6 +46,8 @@ class CarefulHeader:
     def _pages(self, reader: Reader) -> Iterator[Page]:
         if not (opening := reader.peek()):
             raise HeaderError("the header is empty")
+        if opening == "\ufeff":
+            raise HeaderError("the header begins with a byte order mark")
         if opening != "{":
             raise HeaderError(f"the header is {reader.type()}, not an object")
         page, begin, met = Page([], [], [], []), 0, False
@@ -119,7 +120,7 @@ def _metadata(reader: Reader) -> tuple[Mapping[str, str], list[Defect]]:
     for first in reader.members():
         for key, text in reader.leap_pairs(first) or [(first, _text(first, reader))]:
             if not isinstance(text, str):
-                raise HeaderError(f"expected a string, got {_type(text)}", f"__metadata__[{quoted(key)}]")
+                raise HeaderError(f"expected a string, got {type_of(text)}", f"__metadata__[{quoted(key)}]")
             count += 1
             length += len(key) + len(text)
             if length > MAX_METADATA or count > MAX_PAIRS or isinstance(key, Shortened) or isinstance(text, Shortened):
@@ -156,7 +157,7 @@ def _fields(value: object) -> dict[str, object]:
         return fields
     # serde reads a struct from an array of its fields as well as from an object.
     if not isinstance(value, list):
-        raise HeaderError(f"expected an object, got {_type(value)}")
+        raise HeaderError(f"expected an object, got {type_of(value)}")
     if len(value) != len(_FIELDS):
         raise HeaderError(f"expected {len(_FIELDS)} fields, got {len(value)}")
     return dict(zip(_FIELDS, value, strict=True))
@@ -251,7 +252,7 @@ def _code(value: object) -> str:
     if isinstance(value, Pairs) and len(value) == 1 and value[0][1] is None:
         return value[0][0]
     if not isinstance(value, str):
-        raise HeaderError(f"expected a string, got {_type(value)}", ".dtype")
+        raise HeaderError(f"expected a string, got {type_of(value)}", ".dtype")
     return value
 
 
@@ -270,20 +271,10 @@ def _span(value: object) -> Span:
 def _integers(key: str, value: object, first: int = 0) -> list[int]:
     """The value as the list of integers that it is; ``first`` is the place of the first of them."""
     if not isinstance(value, list) or isinstance(value, Pairs):
-        raise HeaderError(f"expected an array, got {_type(value)}", f".{key}")
+        raise HeaderError(f"expected an array, got {type_of(value)}", f".{key}")
     for index, item in enumerate(value):
         if type(item) is not int:
-            raise HeaderError(f"expected a whole number, got {_type(item)}", f".{key}[{first + index}]")
+            raise HeaderError(f"expected a whole number, got {type_of(item)}", f".{key}[{first + index}]")
         if item < 0:
             raise HeaderError(f"expected a whole number of 0 or more, got {item}", f".{key}[{first + index}]")
     return value
-
-
-def _type(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, Odd):
-        return value.value
-    if isinstance(value, Pairs):
-        return "an object"
-    return {bool: "true or false", int: "an integer", str: "a string", list: "an array"}[type(value)]

@@ -57,12 +57,15 @@ def header_length(first: bytes, size: int) -> int:
     or beyond the format's limit, and in words of its own for what is no safetensors file at all.
     """
     if size < 8 or len(first) < 8:
-        raise _rejected(first, f"a safetensors header takes at least 8 bytes, but the file has {size}")
+        what = f"a safetensors header takes at least 8 bytes, but the file has {size}"
+        raise _rejected(HeaderError(what), first)
     length = int.from_bytes(first[:8], "little")
     if length > MAX_LENGTH:
-        raise _rejected(first, f"the header claims {length} bytes, over the format's limit of {MAX_LENGTH}")
+        what = f"the header claims {length} bytes, over the format's limit of {MAX_LENGTH}"
+        raise _rejected(HeaderError(what), first)
     if 8 + length > size:
-        raise _rejected(first, f"the header claims {length} bytes, but only {size - 8} follow in the file")
+        what = f"the header claims {length} bytes, but only {size - 8} follow in the file"
+        raise _rejected(HeaderError(what), first, framed=True)
     return length
 
 
@@ -84,13 +87,14 @@ def parse_header(
     try:
         return _header(raw, size, CarefulHeader(raw), _Wanted(names, apart, hashed))
     except HeaderError as error:
-        raise _rejected(len(raw).to_bytes(8, "little") + raw[:64], error.what, error.where) from None
+        raise _rejected(error, len(raw).to_bytes(8, "little") + raw[:64], framed=True) from None
 
 
-def _rejected(first: bytes, what: str, where: str | None = None) -> HeaderError:
-    if (known := recognised(first)) is not None:
+def _rejected(error: HeaderError, first: bytes, *, framed: bool = False) -> HeaderError:
+    """The error in the words of what the file is instead, where its first bytes tell; else with what to try."""
+    if (known := recognised(first, framed=framed)) is not None:
         return HeaderError(known.what, hint=known.hint)
-    return HeaderError(what, where, "it is damaged or no safetensors file; fetch it again")
+    return HeaderError(error.what, error.where, "it is damaged or no safetensors file; fetch it again")
 
 
 def tensors_in(raw: bytes) -> tuple[Tensor, ...]:

@@ -28,7 +28,7 @@ def size_defect(dtype: str, shape: Shape, nbytes: int) -> Defect | None:
     'F32[2, 2] takes 16 bytes, but its offsets span 12'
     """
     if nbytes < 0:
-        return Defect("reversed-offsets", f"the offsets end {-nbytes} bytes before they begin")
+        return Defect("reversed-offsets", f"its offsets end {_bytes(-nbytes)} before they begin")
     bits = dtype_of(dtype).bits
     product = product_of(shape)
     if product is None:
@@ -41,9 +41,8 @@ def size_defect(dtype: str, shape: Shape, nbytes: int) -> Defect | None:
     if total % 8:
         return Defect("sub-byte", f"{_shaped(dtype, shape)} takes {total} bits, which is no whole number of bytes")
     if total // 8 != nbytes:
-        return Defect(
-            "size-mismatch", f"{_shaped(dtype, shape)} takes {total // 8} bytes, but its offsets span {nbytes}"
-        )
+        message = f"{_shaped(dtype, shape)} takes {_bytes(total // 8)}, but its offsets span {nbytes}"
+        return Defect("size-mismatch", message)
     return None
 
 
@@ -64,6 +63,10 @@ def product_of(shape: Iterable[int]) -> int | None:
 def _shaped(dtype: str, shape: Shape) -> str:
     dims = ", ".join(map(str, shape[:8])) + (", …" if len(shape) > 8 else "")
     return f"{quoted(dtype, 20)[1:-1]}[{dims}]"
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte{'' if count == 1 else 's'}"
 
 
 class Chain:
@@ -101,7 +104,7 @@ class Flaw(NamedTuple):
 
 
 def flaws(begins: "array[int]", ends: "array[int]", room: int) -> Iterator[Flaw]:
-    """Why these spans do not tile ``room`` bytes; nothing where they do.
+    """Why these spans do not tile ``room`` bytes; nothing where they do, if none is reversed (see size_defect).
 
     >>> [flaw.message for flaw in flaws(array("Q", [0, 6]), array("Q", [4, 8]), 8)]
     ['begins at 6, but no tensor holds the bytes from 4 on']
@@ -109,17 +112,15 @@ def flaws(begins: "array[int]", ends: "array[int]", room: int) -> Iterator[Flaw]
     position = 0
     for index in _order(begins, ends):
         begin, end = begins[index], ends[index]
-        if end < begin:
-            yield Flaw("reversed-offsets", f"ends at {end}, before it begins at {begin}", index)
-        elif begin > position:
+        if begin > position:
             yield Flaw("hole", f"begins at {begin}, but no tensor holds the bytes from {position} on", index)
         elif begin < position:
             yield Flaw("overlap", f"begins at {begin}, inside the tensor that ends at {position}", index)
         position = max(position, end)
     if position > room:
-        yield Flaw("truncated", f"the tensors need {position} bytes of data, but the file has {room}")
+        yield Flaw("truncated", f"the tensors need {_bytes(position)} of data, but the file has {room}")
     elif position < room:
-        yield Flaw("trailing-bytes", f"{room - position} bytes after the last tensor belong to none")
+        yield Flaw("trailing-bytes", f"no tensor holds the last {_bytes(room - position)} of the file")
 
 
 def _order(begins: "array[int]", ends: "array[int]") -> Iterable[int]:

@@ -33,17 +33,18 @@ _GZIP_WITHOUT_TIME = b"\x1f\x8b\x08\0\0\0\0\0"
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
 
-def recognised(first: bytes) -> Recognised | None:
+def recognised(first: bytes, *, framed: bool = False) -> Recognised | None:
     """What the file is, by its first bytes, where they are of a known kind that is not safetensors.
 
     To be asked only once the bytes have failed as safetensors: a header of 40,056 bytes begins like zlib data.
+    ``framed`` are bytes that begin with a length that a header may have: one of 640 bytes begins like a pickle,
+    and may just be damaged.
     """
     if not first:
         return Recognised("the file is empty", "fetch it again")
     if not first[:64].strip(b"\0"):
         return Recognised("the file begins with zeros", "it was never written whole; fetch it again")
-    if first[4:8] == bytes(4):
-        # A length that a header may have: one of 640 bytes begins like a pickle, and may just be damaged.
+    if framed:
         return Recognised("this is gzip data", _UNPACK) if first.startswith(_GZIP_WITHOUT_TIME) else None
     for magic, what, hint in _MAGIC:
         if first.startswith(magic):

@@ -30,7 +30,7 @@ _TEXT = re.compile(rf'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|{_UNICODE}))*+')
 _PAIRED = re.compile(rf"(?:[^\\]++|\\(?:[^u]|{_UNICODE}))*+")
 _LONGEST_ESCAPE = 12
 _OUTSIZED = '{["-0123456789'
-_TYPES = {"{": "an object", "[": "an array", '"': "a string", "t": "true or false", "f": "true or false", "n": "null"}
+_TYPES = {"{": "an object", "[": "an array", '"': "a string"}
 _HALF = "an escape stands for half a character (a lone surrogate)"
 
 
@@ -117,10 +117,9 @@ class Reader:
         if (known := _TYPES.get(self.peek())) is not None:
             return known
         try:
-            value = self.value()
+            return type_of(self.value())
         except OutsizedError:
-            value = Odd.BEYOND
-        return value.value if isinstance(value, Odd) else "an integer"
+            return Odd.BEYOND.value
 
     def members(self) -> Iterator[str]:
         """The keys of an object, one by one: the caller reads or skips the value before it asks for the next."""
@@ -334,7 +333,20 @@ class Reader:
             raise self._malformed(_HALF)
 
     def _malformed(self, what: str) -> MalformedError:
+        if self._at == len(self._text) and self._next == len(self._raw):
+            what = "it ends too early"
         return MalformedError(f"the header is not JSON at byte {self.position}: {what}")
+
+
+def type_of(value: object) -> str:
+    """What a value is, in words."""
+    if value is None:
+        return "null"
+    if isinstance(value, Odd):
+        return value.value
+    if isinstance(value, Pairs):
+        return "an object"
+    return {bool: "true or false", int: "an integer", str: "a string", list: "an array"}[type(value)]
 
 
 def refuse_ignored(value: object, depth: int) -> None:

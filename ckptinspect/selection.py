@@ -241,7 +241,7 @@ def needs_index(part: Part, weights: Sequence[str]) -> bool:
     if chosen.index is None:
         return False
     here = {path for path in weights if path.rpartition("/")[0] == part.folder}
-    return bool(chosen.missing) or here != {_join(part.folder, name) for name in chosen.files}
+    return not chosen.files or bool(chosen.missing) or here != {_join(part.folder, name) for name in chosen.files}
 
 
 def resolve(part: Part, index: Index | None, present: Mapping[str, int] | None) -> PartFiles:

@@ -23,13 +23,13 @@ _FEW = 3
 class Line(msgspec.Struct, frozen=True):
     """A line of the tree.
 
-    ``name`` is a path below the line above, or several names of equal modules that share the line; ``paths``
-    are theirs as stored, in the first of each repeated layer. Where it stands for items of a container,
-    ``indices`` are theirs, out of ``items``. ``parts`` are the tensors of one; ``tally`` is that of all, in all
-    repeats of the lines above.
+    ``names`` begin with a path below the line above; any further ones are last words of equal modules that
+    share the line. ``paths`` are theirs as stored, in the first of each repeated layer. Where the line stands
+    for items of a container, ``indices`` are theirs, out of ``items``. ``parts`` are the tensors of one module;
+    ``tally`` is that of all, in all repeats of the lines above.
     """
 
-    name: str
+    names: tuple[str, ...]
     paths: tuple[str, ...]
     tally: Tally
     module: Module | None = None
@@ -39,14 +39,20 @@ class Line(msgspec.Struct, frozen=True):
     children: "tuple[Line, ...]" = ()
 
     @property
+    def name(self) -> str:
+        """All names of the line."""
+        return ", ".join(self.names)
+
+    @property
     def repeat(self) -> int:
         """How many of it there are in one of the line above."""
         return len(self.indices) or 1
 
     def below(self, word: str) -> "Line":
         """The line with one more word before its name."""
-        gap = " " if self.indices and self.name.startswith("(") else "."
-        return replace(self, name=f"{word}{gap}{self.name}")
+        first, *others = self.names
+        gap = " " if self.indices and first.startswith("(") else "."
+        return replace(self, names=(f"{word}{gap}{first}", *others))
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -69,7 +75,7 @@ def scaled(tally: Tally, times: int) -> Tally:
 def branch(name: str, path: str | None, children: Iterable[Line]) -> Line:
     """A line that sums up those below it."""
     lines = tuple(children)
-    return Line(name, (path or "",), sum((line.tally for line in lines), Tally()), children=lines)
+    return Line((name,), (path or "",), sum((line.tally for line in lines), Tally()), children=lines)
 
 
 def gathered(name: str, path: str | None, lines: Sequence[Line]) -> list[Line]:
@@ -83,7 +89,7 @@ def own_lines(name: str, spot: Spot, beside: Around) -> Iterator[Line]:
         tally = scaled(sum((part.tally for part in owned.parts), Tally()), spot.times)
         words = [word for word in (name, owned.leaf) if word]
         path = ".".join(word for word in (spot.path or "", owned.leaf) if word)
-        yield Line(".".join(words), (path,), tally, owned.module, owned.parts)
+        yield Line((".".join(words),), (path,), tally, owned.module, owned.parts)
 
 
 def inside(spot: Spot, *, branching: bool = False) -> list[Line]:
@@ -119,7 +125,7 @@ class _Siblings:
     def add(self, word: str, lines: Iterable[Line]) -> None:
         """Add the own lines of the child of this name."""
         for line in lines:
-            if line.name != word:
+            if line.name != word or not word:
                 self.lines.append(line)
                 continue
             key = (line.module, line.tally, _role_of_norm(line))
@@ -138,12 +144,12 @@ def _role_of_norm(line: Line) -> str | None:
 
 def _named(line: Line) -> Line:
     """An item's own tensors, where other lines stand beside them."""
-    return line if line.name else replace(line, name=", ".join(part.leaf for part in line.parts))
+    return line if line.name else replace(line, names=tuple(part.leaf for part in line.parts))
 
 
 def _joint(line: Line, other: Line) -> Line:
     return replace(
-        line, name=f"{line.name}, {other.name}", paths=line.paths + other.paths, tally=line.tally + other.tally
+        line, names=line.names + other.names, paths=line.paths + other.paths, tally=line.tally + other.tally
     )
 
 
@@ -178,7 +184,7 @@ def _repeated(word: str, run: Run, spot: Spot, beside: Around) -> Line:
     own, inner = list(own_lines("", item, beside)), inside(item)
     name = f"{word} ({indices_text(run.indices)})" if word else f"({indices_text(run.indices)})"
     if len(own) == 1 and not own[0].name and not inner:
-        line = replace(own[0], name=name)
+        line = replace(own[0], names=(name,))
     else:
         line = branch(name, item.path, [*(_named(line) for line in own), *inner])
     return replace(line, indices=run.indices, items=len(spot.structure.children))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.folding import Structure, folded
-from ckptinspect.analysis.lines import Line, Spot, branch, gathered, own_lines, siblings
+from ckptinspect.analysis.lines import Line, Spot, branch, gathered, inside, own_lines, siblings
 from ckptinspect.analysis.module_kinds import Around, Module
 from ckptinspect.analysis.names import rows_by_tensor
 from ckptinspect.analysis.order import in_order, rank
@@ -66,7 +66,7 @@ def top_lines(rows: Iterable[TensorRow], others: Iterable[_Keyed] = ()) -> list[
     for component, owners in owners_of(rows).items():
         root = folded(owners)
         if component:
-            found += _keyed(component, root.modules, _whole(component, Spot(component, root)))
+            found += _keyed(component, root.modules, _component(component, Spot(component, root)))
         else:
             found += _split("", Spot(None, root))
     return [line for _, line in sorted(found, key=lambda item: item[0])]
@@ -80,27 +80,73 @@ def _tied(counted: Count) -> Iterator[_Keyed]:
         name, tied_to = (text.removesuffix(".weight") for text in (tie.name, tie.tied_to))
         module = Module("Tied", (("tied_to", tied_to), ("stored", False)))
         naming = next(iter(counted.namings.values()))
-        yield from _keyed(name, {naming.module_of(tie.name)}, [Line(name, (name,), Tally(), module)])
+        yield from _keyed(name, {naming.module_of(tie.name)}, [Line((name,), (name,), Tally(), module)])
 
 
 def _keyed(name: str, modules: Iterable[str], lines: Iterable[Line]) -> list[_Keyed]:
     first = min(map(module_rank, modules))
-    return [((*first, rank(name.partition(".")[0]), rank(line.name)), line) for line in lines]
+    return [((*first, rank(name.partition(".")[0]), rank(line.names[0])), line) for line in lines]
 
 
 def _split(name: str, spot: Spot) -> list[_Keyed]:
-    """The lines of a top-level path: those of its own module, and further paths for those of other modules."""
+    """The lines of a top-level path: those of its own module, and longer paths for those of other modules."""
     structure = spot.structure
-    if spot.path is not None and (len(_modules(structure)) < 2 or structure.is_container):
+    if structure.is_container or (spot.path is not None and len(_modules(structure)) < 2):
         return _keyed(name, structure.modules, _whole(name, spot))
+    found = _keyed(name, _modules(structure), own_lines(name, spot, Around(name)))
     groups = _by_module(structure)
     home = _home(groups) if spot.path is not None else None
-    found = _keyed(name, structure.modules or {"other"}, own_lines(name, spot, Around(name)))
     for module, children in groups.items():
-        if module == home:
+        if module is not None and module == home:
             lines = siblings(spot, in_order(children), branching=True)
             found += _keyed(name, {module}, gathered(name, spot.path, lines))
             continue
         for word, child in children:
             found += _split(f"{name}.{word}" if spot.path is not None else word, spot.at(word, child))
     return found
+
+
+def _whole(name: str, spot: Spot) -> list[Line]:
+    """The lines of a path that is all of one module: its longest part that all have in common, and what is below."""
+    lines = list(own_lines(name, spot, Around(name.rpartition(".")[2])))
+    while not lines and (only := _only_child(spot.structure)) is not None:
+        name, spot = f"{name}.{only[0]}", spot.at(*only)
+        lines = list(own_lines(name, spot, Around(only[0])))
+    return [*lines, *gathered(name, spot.path, inside(spot, branching=True))]
+
+
+def _component(name: str, spot: Spot) -> list[Line]:
+    """The lines of a pipeline's component, which has one of its own whatever is in it."""
+    lines = inside(spot, branching=True)
+    return [*own_lines(name, spot, Around(name)), *([branch(name, spot.path, lines)] if lines else [])]
+
+
+def _only_child(structure: Structure) -> tuple[str, Structure] | None:
+    """The one module in a module, where it is no container and neither is the one that it is in."""
+    if len(structure.children) != 1 or structure.is_container:
+        return None
+    child = structure.children[0]
+    return None if child[1].is_container else child
+
+
+def _modules(structure: Structure) -> frozenset[str]:
+    return structure.modules - _INSIDE or structure.modules
+
+
+def _by_module(structure: Structure) -> dict[str | None, list[tuple[str, Structure]]]:
+    """The modules inside by what they belong to; under None those that belong to several."""
+    found: dict[str | None, list[tuple[str, Structure]]] = {}
+    for word, child in structure.children:
+        modules = _modules(child)
+        found.setdefault(min(modules) if len(modules) == 1 else None, []).append((word, child))
+    return found
+
+
+def _home(groups: dict[str | None, list[tuple[str, Structure]]]) -> str | None:
+    """The module that a path is named for, though others stand below it: the largest with several children."""
+    sizes = {
+        module: sum(child.tally.nbytes for _, child in children)
+        for module, children in groups.items()
+        if module is not None and len(children) > 1
+    }
+    return max(sizes, key=lambda module: (sizes[module], module), default=None)

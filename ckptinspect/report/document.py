@@ -55,13 +55,22 @@ class Sum(msgspec.Struct, frozen=True):
 
 
 class Branch(msgspec.Struct, frozen=True):
-    """A line of a tree with what hangs below it."""
+    """A line of a tree with what hangs below it.
 
-    label: str
+    ``names`` are those of the modules that share the line; ``detail`` says what they are, ``brief`` in fewer words.
+    """
+
+    names: tuple[str, ...]
     detail: str
+    brief: str
     parameters: int
     nbytes: int
     children: "tuple[Branch, ...]" = ()
+
+    @property
+    def label(self) -> str:
+        """The names in one."""
+        return ", ".join(name or "''" for name in self.names)
 
 
 class Tree(msgspec.Struct, frozen=True):

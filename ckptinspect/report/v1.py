@@ -156,15 +156,34 @@ class TensorsData(msgspec.Struct, frozen=True):
 
 
 class NodeData(msgspec.Struct, frozen=True):
-    """A line of the tree: ``repeat`` equal modules named ``name``; ``parameters`` and ``bytes`` of all of them."""
+    """A line of the tree.
+
+    ``name`` is a path below the line above, or several names, joined by commas, of equal modules that share the
+    line; ``paths`` are theirs as stored, in the first of each repeated layer. ``repeat`` is how many items of a
+    container the line stands for. ``kind`` and ``attributes`` are as ``print(model)`` spells them; None and
+    empty for a branch. ``parameters`` and ``bytes`` are those of all, in all repeats of the lines above, so that
+    children sum to their parent.
+    """
 
     name: str
+    paths: tuple[str, ...]
     kind: str | None
     attributes: dict[str, int | bool | str | tuple[int, ...]]
     repeat: int
     parameters: int
     bytes: int
     children: "tuple[NodeData, ...]"
+
+
+class BranchData(msgspec.Struct, frozen=True):
+    """A line of the tree as a row; ``path`` is the first of the line's paths."""
+
+    path: str
+    name: str
+    kind: str | None
+    repeat: int
+    parameters: int
+    bytes: int
 
 
 class TreeData(msgspec.Struct, frozen=True):

@@ -53,8 +53,14 @@ class HttpClient:
         if session is not None:
             await session.aclose()
 
-    async def until_done(self, attempt: Callable[[Allowance], Awaitable[T]], nbytes: int) -> T:
-        """What ``attempt``, which reads ``nbytes``, gives in the end, or the error of its last transient failure."""
+    async def until_done(
+        self, attempt: Callable[[Allowance], Awaitable[T]], nbytes: int, attempts: int | None = None
+    ) -> T:
+        """What ``attempt``, which reads ``nbytes``, gives in the end, or the error of its last transient failure.
+
+        ``attempts`` is for what is not worth as many as usual, since there is another way.
+        """
+        most = min(self._retry.attempts, attempts or self._retry.attempts)
         allowance = Allowance(self._timeout * max(1, math.ceil(nbytes / _MEGABYTE)))
         failures = 0
         while True:
@@ -62,7 +68,7 @@ class HttpClient:
                 return await attempt(allowance)
             except TransientError as failure:
                 failures += 1
-                if failures >= self._retry.attempts or allowance.left <= 0:
+                if failures >= most or allowance.left <= 0:
                     raise failure.error from None
                 asked = failure.wait
                 where = failure.error.where

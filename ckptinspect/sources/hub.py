@@ -113,7 +113,7 @@ class HubSource(Source):
         url = repo.headers_url(self._endpoint, index)
         subject = Subject(self._endpoint, repo, "main", index)
         attempt = partial(client.document, url, subject, MAX_HEADERS)
-        return await client.http.until_done(attempt, _HEADERS_EXPECTED)
+        return await client.http.until_done(attempt, _HEADERS_EXPECTED, attempts=2)
 
     def _opened(self) -> HubClient:
         if self._client is None:
