@@ -7,51 +7,21 @@ the latent-diffusion code base); a name alone counts only where nothing else is 
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.dtypes import Family
 from ckptinspect.model import Kind
+from ckptinspect.naming.name import words_of
 
-_ANYWHERE = frozenset(
-    {
-        "inv_freq",
-        "masked_bias",
-        "position_ids",
-        "relative_position_index",
-        "relative_coords_table",
-        "running_mean",
-        "running_var",
-        "num_batches_tracked",
-        "attn_mask",
-        "freqs_cis",
-        "tid2eid",
-        "mel_filters",
-        "final_logits_bias",
-        "cos_cached",
-        "sin_cached",
-    }
+_ANYWHERE = words_of(
+    "inv_freq masked_bias position_ids relative_position_index relative_coords_table running_mean running_var "
+    "num_batches_tracked attn_mask freqs_cis tid2eid mel_filters final_logits_bias cos_cached sin_cached"
 )
 _INTEGER_ONLY = frozenset({"token_type_ids", "attention_mask", "cache_position"})
 _ROTARY = frozenset({"cos", "sin", "freqs", "original_inv_freq"})
 _ATTENTION = frozenset({"attn", "attention", "self_attn", "self_attention"})
 # The noise schedule that latent-diffusion checkpoints keep at their root (``ddpm.py``, register_schedule).
-_SCHEDULE = frozenset(
-    {
-        "betas",
-        "alphas_cumprod",
-        "alphas_cumprod_prev",
-        "sqrt_alphas_cumprod",
-        "sqrt_one_minus_alphas_cumprod",
-        "log_one_minus_alphas_cumprod",
-        "sqrt_recip_alphas_cumprod",
-        "sqrt_recipm1_alphas_cumprod",
-        "posterior_variance",
-        "posterior_log_variance_clipped",
-        "posterior_mean_coef",
-        "lvlb_weights",
-        "denoiser.sigmas",
-        "model_ema.decay",
-        "model_ema.num_updates",
-        "edm_mean",
-        "edm_std",
-        "scaled_fp",
-    }
+_SCHEDULE = words_of(
+    "betas alphas_cumprod alphas_cumprod_prev sqrt_alphas_cumprod sqrt_one_minus_alphas_cumprod "
+    "log_one_minus_alphas_cumprod sqrt_recip_alphas_cumprod sqrt_recipm1_alphas_cumprod posterior_variance "
+    "posterior_log_variance_clipped posterior_mean_coef1 posterior_mean_coef2 lvlb_weights denoiser.sigmas "
+    "model_ema.decay model_ema.num_updates edm_mean edm_std scaled_fp8"
 )
 
 

@@ -148,9 +148,7 @@ def _named(line: Line) -> Line:
 
 
 def _joint(line: Line, other: Line) -> Line:
-    return replace(
-        line, names=line.names + other.names, paths=line.paths + other.paths, tally=line.tally + other.tally
-    )
+    return replace(line, names=line.names + other.names, paths=line.paths + other.paths, tally=line.tally + other.tally)
 
 
 def _container(word: str, spot: Spot) -> Iterator[Line]:

@@ -5,7 +5,7 @@ model class ties by default, or the writer left the alias in ``__metadata__`` (`
 Equality of data cannot be seen in headers: what is stored twice counts once because the model says so.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -81,7 +81,7 @@ def ties_in(named: Sequence[Named], config: Config, metadata: Mapping[str, str])
             if kept in by_name and alias in by_name and by_name[kept].shape == by_name[alias].shape:
                 found[alias] = Tie(alias, kept, stored=True, elements=by_name[kept].elements, evidence="class")
     if (evidence := _tying(config)) is not None:
-        for tie in _heads(named, evidence, has_head=_has_head(config)):
+        for tie in _heads(named, evidence, head=_absent_head(config)):
             found.setdefault(tie.name, tie)
     return tuple(found[name] for name in sorted(found))
 
@@ -97,7 +97,7 @@ def _tying(config: Config) -> str | None:
     return "class" if any(kind in _TIED_BY_DEFAULT for kind in kinds if kind) else None
 
 
-def _heads(named: Sequence[Named], evidence: str, *, has_head: bool) -> Iterable[Tie]:
+def _heads(named: Sequence[Named], evidence: str, *, head: Callable[[str], str] | None) -> Iterable[Tie]:
     embedding = next((item for leaf in _EMBEDDINGS for item in named if _is_embedding(item, leaf)), None)
     if embedding is None:
         return
@@ -105,24 +105,27 @@ def _heads(named: Sequence[Named], evidence: str, *, has_head: bool) -> Iterable
     stored = [item for item in named if item.place.module == "lm_head" and item.kind.shape == kept.shape]
     for item in stored:
         yield Tie(item.kind.example, kept.example, stored=True, elements=kept.elements, evidence=evidence)
-    if not stored and has_head:
-        yield Tie(_absent_head(kept.example), kept.example, stored=False, elements=kept.elements, evidence=evidence)
+    if not stored and head is not None:
+        yield Tie(head(kept.example), kept.example, stored=False, elements=kept.elements, evidence=evidence)
 
 
 def _is_embedding(item: Named, leaf: str) -> bool:
     return item.place.role == "embedding" and item.place.module == "model" and item.place.path.endswith(leaf)
 
 
-def _has_head(config: Config) -> bool:
-    """Whether the model class has a head at all: an embedding model or a bare backbone has none to tie."""
+def _absent_head(config: Config) -> Callable[[str], str] | None:
+    """What the head is called that belongs to an embedding and is not stored; None for a class without one.
+
+    An embedding model or a bare backbone has no head to tie (transformers, ``_tied_weights_keys``).
+    """
     classes = config.texts("architectures")
-    return not classes or any(name.endswith(_WITH_HEAD) for name in classes)
+    if classes and not any(name.endswith(_WITH_HEAD) for name in classes):
+        return None
+    projected = config.text("model_type") == "whisper"
 
+    def name(embedding: str) -> str:
+        if embedding.endswith("embeddings.word_embeddings.weight"):
+            return "cls.predictions.decoder.weight"
+        return "proj_out.weight" if projected else "lm_head.weight"
 
-def _absent_head(embedding: str) -> str:
-    """What the head would be called that is not stored (transformers, ``_tied_weights_keys``)."""
-    if embedding == "model.decoder.embed_tokens.weight":
-        return "proj_out.weight"
-    if embedding.endswith("embeddings.word_embeddings.weight"):
-        return "cls.predictions.decoder.weight"
-    return "lm_head.weight"
+    return name

@@ -5,8 +5,8 @@ Columns are laid out here rather than by rich: a list of 92,000 tensors takes ri
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import singledispatch
-from itertools import chain
-from typing import TextIO
+from itertools import accumulate, chain
+from typing import NamedTuple, TextIO
 
 from ckptinspect.report.cells import written
 from ckptinspect.report.document import Branch, Cell, Column, Formulas, Lines, Report, Sum, Table, Tree
@@ -14,6 +14,7 @@ from ckptinspect.text import bytes_text, escaped
 
 _GAP = "  "
 _NARROWEST = 8
+_ONE_CELL = str.maketrans("", "", "│├└×…")
 _BOLD, _DIM, _CYAN, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[33m", "\x1b[0m"
 
 
@@ -139,7 +140,7 @@ def _shortened(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    if text.isascii():
+    if text.isascii() or text.translate(_ONE_CELL).isascii():
         return len(text)
     from rich.cells import cell_len
 
@@ -162,23 +163,94 @@ def _(block: Sum, screen: Screen) -> Iterator[str]:
 
 @_lines.register
 def _(block: Tree, screen: Screen) -> Iterator[str]:
-    lines = list(_branches(block.root, "", ""))
-    label_room = max(_width(label) for label, _ in lines)
-    figures = [(f"{branch.parameters:,}", bytes_text(branch.nbytes)) for _, branch in lines]
-    counts = max(len(count) for count, _ in figures)
-    sizes = max(len(size) for _, size in figures)
-    if screen.width:
-        label_room = min(label_room, max(20, screen.width - counts - sizes - 2 * len(_GAP)))
-    for (label, _), (count, size) in zip(lines, figures, strict=True):
-        yield f"{_padded(label, label_room, right=False)}{_GAP}{count:>{counts}}{_GAP}{size:>{sizes}}"
+    twigs = list(_twigs(block.root, "", ""))
+    figures = [(f"{twig.branch.parameters:,}", bytes_text(twig.branch.nbytes)) for twig in twigs]
+    counts, sizes = (max(map(len, column)) for column in zip(*figures, strict=True))
+    room = max(screen.width - counts - sizes - 2 * len(_GAP), 2 * _NARROWEST) if screen.width else 0
+    drawn = _drawn(twigs, room)
+    widest = max(_width(line) for lines in drawn for line in lines)
+    for lines, (count, size) in zip(drawn, figures, strict=True):
+        yield f"{_padded(lines[0], widest, right=False)}{_GAP}{count:>{counts}}{_GAP}{size:>{sizes}}"
+        yield from lines[1:]
 
 
-def _branches(branch: Branch, lead: str, below: str) -> Iterator[tuple[str, Branch]]:
-    text = escaped(branch.label) + (f"  {escaped(branch.detail)}" if branch.detail else "")
-    yield lead + text, branch
-    for child in branch.children:
-        last = child is branch.children[-1]
-        yield from _branches(child, below + ("└ " if last else "├ "), below + ("  " if last else "│ "))
+class _Twig(NamedTuple):
+    """A line of a tree to be drawn: the branches that lead to it, those that go on below it, its names."""
+
+    lead: str
+    below: str
+    names: list[str]
+    branch: Branch
+
+    @property
+    def label(self) -> str:
+        return self.lead + ", ".join(self.names)
+
+    def labels(self, room: int) -> Iterator[str]:
+        """The label on as many lines as its names need to fit."""
+        line = self.lead
+        for number, name in enumerate(self.names):
+            text = name + "," * (number + 1 < len(self.names))
+            if number and _width(f"{line} {text}") > room:
+                yield line
+                line = f"{self.below}  {text}"
+            else:
+                line += f" {text}" if number else text
+        yield line
+
+
+def _twigs(branch: Branch, lead: str, below: str) -> Iterator[_Twig]:
+    yield _Twig(
+        lead, below + ("│ " if branch.children else ""), [escaped(name) or "''" for name in branch.names], branch
+    )
+    for number, child in enumerate(branch.children, start=1):
+        last = number == len(branch.children)
+        yield from _twigs(child, below + ("└ " if last else "├ "), below + ("  " if last else "│ "))
+
+
+def _drawn(twigs: Sequence[_Twig], room: int) -> list[list[str]]:
+    """The lines of each twig: in full where there is room for all, else in brief."""
+    labels = [_width(twig.label) for twig in twigs]
+    details = [escaped(twig.branch.detail) for twig in twigs]
+    column = max((label for label, detail in zip(labels, details, strict=True) if detail), default=0) + len(_GAP)
+    if room and column + max(map(_width, details)) > room:
+        details = [escaped(twig.branch.brief) for twig in twigs]
+        column = _best_column(labels, [_width(detail) for detail in details], room)
+    return [_detailed(twig, detail, column, room) for twig, detail in zip(twigs, details, strict=True)]
+
+
+def _best_column(labels: Sequence[int], details: Sequence[int], room: int) -> int:
+    """The column in which the most details can stand: behind their labels, and not beyond the room."""
+    changes = [0] * (room + 2)
+    for label, detail in zip(labels, details, strict=True):
+        if detail and label + len(_GAP) <= room - detail:
+            changes[label + len(_GAP)] += 1
+            changes[room - detail + 1] -= 1
+    covered = list(accumulate(changes))
+    return covered.index(max(covered))
+
+
+def _detailed(twig: _Twig, detail: str, column: int, room: int) -> list[str]:
+    """A twig with its detail beside it or, where that does not fit, below; names are cut where nothing else helps."""
+    beside = _beside(twig.label, detail, column, room)
+    if beside is not None:
+        return [beside]
+    first, *others = twig.labels(column - len(_GAP))
+    beside = _beside(first, detail, column, room) if others else None
+    lines = [beside, *others] if beside is not None else [*twig.labels(room), f"{twig.below}  {detail}"]
+    return [_shortened(line, room) if _width(line) > room else line for line in lines if line.strip("│ ")]
+
+
+def _beside(label: str, detail: str, column: int, room: int) -> str | None:
+    """Label and detail on one line, in the column if they can; None where there is no room for both."""
+    width = _width(label)
+    gap = len(_GAP)
+    if detail and width + gap <= column and (not room or column + _width(detail) <= room):
+        gap = column - width
+    elif room and width + gap + _width(detail) > room:
+        gap = 1
+    line = label + " " * gap + detail if detail else label
+    return line if not room or _width(line) <= room else None
 
 
 @_lines.register

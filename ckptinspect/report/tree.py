@@ -14,7 +14,8 @@ from ckptinspect.report.document import Branch, Report, Tree
 
 # Arguments that print(model) gives by their place.
 _PLACED = frozenset({"num_embeddings", "embedding_dim", "in_channels", "out_channels", "normalized_shape", "shape"})
-_PLACED |= {"num_features", "num_channels"}
+_PLACED |= {"num_features"}
+_SIZES = frozenset({"in_features", "out_features", "num_channels", "kernel_size", "nf", "nx"})
 
 
 def tree_report(checkpoint: Checkpoint, module: str | None = None, depth: int | None = None) -> Report:
@@ -43,8 +44,8 @@ def name_of(ref: Ref) -> str:
     >>> name_of(Ref("checkpoints/Llama-3.1-8B-Instruct/", "local", "checkpoints/Llama-3.1-8B-Instruct"))
     'Llama-3.1-8B-Instruct'
     """
-    words = [word for text in (ref.path or ref.given, ref.location) for word in text.split("/")[-1:] if word.strip(".")]
-    return words[0] if words else ref.given
+    words = [text.rstrip("/").rpartition("/")[2] for text in (ref.path, ref.given, ref.location)]
+    return next((word for word in words if word.strip(".")), ref.given)
 
 
 def node_data(line: Line, name: str | None = None) -> v1.NodeData:
@@ -83,16 +84,51 @@ def text_of(module: Module) -> str:
     >>> text_of(Module("Conv2d", (("in_channels", 3), ("out_channels", 64), ("kernel_size", (7, 7)), ("bias", True))))
     'Conv2d(3, 64, kernel_size=(7, 7))'
     """
-    return _spelled(module, lambda name, value: None if _is_usual(module, name, value) else f"{name}={value}")
+    if module.kind == "Tied":
+        return _tied(module)
+    arguments = [_argument(module, name, value) for name, value in module.attributes]
+    remarks = [f" not counted: {value}" for name, value in module.attributes if name == "not_counted"]
+    return f"{module.kind}({', '.join(text for text in arguments if text)}){''.join(remarks)}"
 
 
 def brief_of(module: Module) -> str:
-    """A module in as few words as its class and size take.
+    """A module in as few words as tell its class and size.
 
     >>> brief_of(Module("Linear", (("in_features", 3584), ("out_features", 512), ("bias", True))))
     'Linear(3584, 512, bias)'
     """
-    ...
+    if module.kind == "Tied":
+        return _tied(module)
+    arguments = [_brief_argument(name, value) for name, value in module.attributes]
+    if module.kind == "Packed":
+        arguments = [str(value) for _, value in module.attributes[:1]]
+    remark = " not counted" * any(name == "not_counted" for name, _ in module.attributes)
+    return f"{module.kind}({', '.join(text for text in arguments if text)}){remark}"
+
+
+def _tied(module: Module) -> str:
+    tied_to = next((value for name, value in module.attributes if name == "tied_to"), "")
+    return f"tied to {tied_to}: not stored"
+
+
+def _argument(module: Module, name: str, value: Value) -> str:
+    if name == "shape" and isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if name == "in_channels_per_group":
+        return f"{value} per group"
+    if name == "not_counted" or (name == "bias" and value is True and module.kind.startswith("Conv")):
+        return ""
+    return str(value) if name in _PLACED else f"{name}={value}"
+
+
+def _brief_argument(name: str, value: Value) -> str:
+    if name == "bias":
+        return "bias" if value else ""
+    if name == "shape" and isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if name == "in_channels_per_group":
+        return f"{value} per group"
+    return str(value) if name in _PLACED or name in _SIZES else ""
 
 
 def _rows(node: v1.NodeData) -> Iterator[v1.BranchData]:

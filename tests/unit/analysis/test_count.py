@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import pytest
+
+from ckptinspect.analysis.count import Count, count
+from ckptinspect.analysis.keys import keys_of
+from ckptinspect.analysis.names import by_tensor, rows_by_tensor
+from ckptinspect.errors import RefError
+from ckptinspect.opening import open_checkpoint
+from tests.folders import Shapes, write_json, write_safetensors
+
+
+def counted(folder: Path, tensors: Shapes, config: object = None) -> Count:
+    write_safetensors(folder / "model.safetensors", tensors)
+    if config is not None:
+        write_json(folder / "config.json", config)
+    checkpoint = open_checkpoint(folder)
+    found = count(checkpoint)
+    assert by_tensor(checkpoint, found).total == found.total
+    assert sum(elements for _, elements in found.decomposition) == found.total.parameters
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "shape"),
+    [
+        ("h.0.attn.bias", "F32", (1, 1, 8, 8)),
+        ("gpt_neox.layers.0.attention.bias", "BOOL", (1, 1, 8, 8)),
+        ("gpt_neox.layers.0.attention.masked_bias", "F32", ()),
+        ("model.layers.0.self_attn.rotary_emb.inv_freq", "F32", (64,)),
+        ("text_model.embeddings.position_ids", "I64", (1, 77)),
+        ("bert.embeddings.token_type_ids", "I64", (1, 512)),
+        ("layer1.0.bn1.running_mean", "F32", (64,)),
+        ("layer1.0.bn1.running_var", "F32", (64,)),
+        ("layer1.0.bn1.num_batches_tracked", "I64", ()),
+        ("layers.0.blocks.0.attn.relative_position_index", "I64", (49, 49)),
+        ("betas", "F32", (1000,)),
+        ("alphas_cumprod", "F32", (1000,)),
+        ("final_logits_bias", "F32", (1, 100)),
+        ("model.layers.3.ffn.gate.tid2eid", "I64", (100, 6)),
+    ],
+)
+def test_a_buffer_is_no_parameter(tmp_path: Path, name: str, code: str, shape: tuple[int, ...]) -> None:
+    found = counted(tmp_path, {name: (code, shape), "model.norm.weight": ("F32", (5,))})
+
+    assert found.total.parameters == 5
+    assert found.decomposition[1][0] == "buffers"
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("h.0.attn.c_attn.bias", (2304,)),
+        ("model.layers.0.self_attn.bias", (8, 8)),
+        ("encoder.layers.0.attn.bias", (2, 1, 8, 8)),
+        ("bert.embeddings.token_type_embeddings.weight", (2, 8)),
+        ("model.encoder.embed_positions.weight", (1500, 384)),
+        ("betas.weight", (4, 4)),
+    ],
+)
+def test_what_only_looks_like_a_buffer_is_a_parameter(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    found = counted(tmp_path, {name: ("F32", shape)})
+
+    assert found.total.parameters == found.total.stored
+
+
+def test_what_the_class_never_loads_is_no_parameter(tmp_path: Path) -> None:
+    name = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+
+    found = counted(tmp_path, {name: ("F32", (32, 8)), "shared.weight": ("F32", (10, 4))})
+
+    assert found.decomposition == (("stored elements", 296), ("weights that the model class does not load", -256))
+
+
+def test_fp8_block_scales_are_no_parameters(tmp_path: Path) -> None:
+    found = counted(
+        tmp_path,
+        {
+            "model.layers.0.mlp.up_proj.weight": ("F8_E4M3", (256, 128)),
+            "model.layers.0.mlp.up_proj.weight_scale_inv": ("F32", (2, 1)),
+            "model.layers.0.mlp.experts.gate_up_proj": ("F8_E4M3", (4, 256, 128)),
+            "model.layers.0.mlp.experts.gate_up_proj_scale_inv": ("F32", (4, 2, 1)),
+        },
+    )
+
+    assert found.total.parameters == 256 * 128 + 4 * 256 * 128
+    assert found.decomposition[1] == ("quantization scales and maps", -10)
+    assert {unit.scheme for unit in found.explained} == {"fp8"}
+    assert {unit.group_size for unit in found.explained} == {128}
+
+
+def test_a_scale_without_its_weight_is_a_parameter_like_any_other(tmp_path: Path) -> None:
+    found = counted(tmp_path, {"model.layers.0.mlp.up_proj.weight_scale_inv": ("F32", (2, 1))})
+
+    assert found.total.parameters == 2
+
+
+def test_a_learned_scale_is_not_taken_for_a_quantization_scale(tmp_path: Path) -> None:
+    found = counted(tmp_path, {"block.0.attn.norm.scale": ("BF16", (8,)), "block.0.mlp.scales": ("BF16", (8,))})
+
+    assert found.total.parameters == 16
+
+
+def test_packed_weights_are_unexplained_with_their_scales_set_apart(tmp_path: Path) -> None:
+    name = "model.layers.0.mlp.up_proj"
+    tensors: Shapes = {
+        f"{name}.qweight": ("I32", (8, 64)),
+        f"{name}.qzeros": ("I32", (1, 8)),
+        f"{name}.scales": ("F16", (1, 64)),
+        f"{name}.g_idx": ("I32", (64,)),
+        "model.norm.weight": ("F16", (64,)),
+    }
+
+    found = counted(tmp_path, tensors)
+
+    assert (found.total.parameters, found.total.unexplained) == (64, 512)
+    assert dict(found.decomposition) == {
+        "stored elements": 712,
+        "quantization scales and maps": -136,
+        "not explained": -512,
+    }
+
+
+def test_the_copies_in_an_mtp_layer_are_not_counted_and_its_own_weights_are(tmp_path: Path) -> None:
+    tensors: Shapes = {
+        "model.embed_tokens.weight": ("BF16", (10, 4)),
+        "model.layers.0.mlp.up_proj.weight": ("BF16", (4, 4)),
+        "model.layers.1.mlp.up_proj.weight": ("BF16", (4, 4)),
+        "model.layers.1.embed_tokens.weight": ("BF16", (10, 4)),
+        "model.layers.1.shared_head.head.weight": ("BF16", (10, 4)),
+        "model.layers.1.eh_proj.weight": ("BF16", (4, 8)),
+        "lm_head.weight": ("BF16", (10, 4)),
+    }
+    config = {"num_hidden_layers": 1, "num_nextn_predict_layers": 1, "tie_word_embeddings": False}
+
+    found = counted(tmp_path, tensors, config)
+    modules = {key: tally.parameters for (key,), tally in found.by(lambda row: row.place.module).items()}
+
+    assert modules == {"model": 56, "mtp": 48, "lm_head": 40}
+    assert found.decomposition[1] == ("copies of embedding and head in the MTP layers", -80)
+
+
+def test_scalars_empty_tensors_and_complex_numbers_count_as_numel_does(tmp_path: Path) -> None:
+    found = counted(tmp_path, {"logit_scale": ("F32", ()), "empty": ("F32", (0, 768)), "freqs": ("C64", (3,))})
+
+    assert found.total.parameters == 4
+
+
+def test_every_tensor_of_a_hundred_kinds_finds_its_row(tmp_path: Path) -> None:
+    tensors: Shapes = {f"part{'x' * n}.{m}.weight": ("F32", (n + 1,)) for n in range(100) for m in range(3)}
+    write_safetensors(tmp_path / "model.safetensors", tensors)
+    checkpoint = open_checkpoint(tmp_path)
+
+    names = [tensor.name for tensor, _ in rows_by_tensor(checkpoint, count(checkpoint))]
+
+    assert names == list(tensors)
+
+
+def test_a_key_that_there_is_not_is_a_usage_error() -> None:
+    with pytest.raises(RefError) as error:
+        keys_of("module,depth:x")
+
+    assert str(error.value) == "no key 'depth:x' to group by; choose from module, dtype, layer, role, shard, depth:N"
