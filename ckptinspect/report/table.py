@@ -168,10 +168,10 @@ def _(block: Tree, screen: Screen) -> Iterator[str]:
     counts, sizes = (max(map(len, column)) for column in zip(*figures, strict=True))
     room = max(screen.width - counts - sizes - 2 * len(_GAP), 2 * _NARROWEST) if screen.width else 0
     drawn = _drawn(twigs, room)
-    widest = max(_width(line) for lines in drawn for line in lines)
+    widest = max(min(_width(lines[0]), room or _width(lines[0])) for lines in drawn)
     for lines, (count, size) in zip(drawn, figures, strict=True):
         yield f"{_padded(lines[0], widest, right=False)}{_GAP}{count:>{counts}}{_GAP}{size:>{sizes}}"
-        yield from lines[1:]
+        yield from (_shortened(line, screen.width) if 0 < screen.width < _width(line) else line for line in lines[1:])
 
 
 class _Twig(NamedTuple):
@@ -231,14 +231,13 @@ def _best_column(labels: Sequence[int], details: Sequence[int], room: int) -> in
 
 
 def _detailed(twig: _Twig, detail: str, column: int, room: int) -> list[str]:
-    """A twig with its detail beside it or, where that does not fit, below; names are cut where nothing else helps."""
+    """A twig with its detail beside it or, where that does not fit, below; only names that fit nowhere are cut."""
     beside = _beside(twig.label, detail, column, room)
     if beside is not None:
         return [beside]
     first, *others = twig.labels(column - len(_GAP))
     beside = _beside(first, detail, column, room) if others else None
-    lines = [beside, *others] if beside is not None else [*twig.labels(room), f"{twig.below}  {detail}"]
-    return [_shortened(line, room) if _width(line) > room else line for line in lines if line.strip("│ ")]
+    return [beside, *others] if beside is not None else [*twig.labels(room), *[f"{twig.below}  {detail}"] * bool(detail)]
 
 
 def _beside(label: str, detail: str, column: int, room: int) -> str | None:

@@ -58,7 +58,9 @@ class SnapshotSource(Source):
         return self.manifest.commit
 
     async def read(self, path: str, begin: int, end: int) -> bytes:
-        await self.size(path)
+        size = await self.size(path)
+        if end > size:
+            raise ShortReadError(f"the file ends at byte {size}, before byte {end}", path, "fetch it again")
         data = _member(self.path, path, _MAX_MEMBER)
         self.bytes_read += max(0, min(end, len(data)) - begin)
         if len(data) < end:

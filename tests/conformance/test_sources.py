@@ -10,10 +10,12 @@ from typing import TypeVar
 import pytest
 
 from ckptinspect.errors import NotFoundError, ShortReadError
+from ckptinspect.snapshot import written as snapshot_of
 from ckptinspect.sources.base import File, Source, each
 from ckptinspect.sources.hub import HubSource
 from ckptinspect.sources.local import LocalSource
 from ckptinspect.sources.remote import RemoteSource
+from ckptinspect.sources.snapshot import SCHEMA, Manifest, SnapshotSource
 from tests.hub_server import TestHub
 
 T = TypeVar("T")
@@ -42,8 +44,6 @@ def written(folder: Path, files: Mapping[str, bytes]) -> str:
 
 class SourceContract:
     """Inherited by every source's tests; ``make`` gives a source over the files of a mapping."""
-
-    lists_folders = True
 
     @pytest.fixture
     def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make | Iterator[Make]:
@@ -92,19 +92,6 @@ class SourceContract:
         files = result(make(FILES), lambda source: source.list())
 
         assert [(file.path, file.size) for file in files] == [("config.json", 19), ("model.safetensors", 26)]
-
-    def test_files_in_folders_are_listed_by_their_path(self, make: Make) -> None:
-        if not self.lists_folders:
-            pytest.skip("nothing lists folders here")
-        files = {"unet/model.safetensors": b"1234", "model_index.json": b"{}", "vae/a/b.safetensors": b"1"}
-
-        listed: tuple[File, ...] = result(make(files), lambda source: source.list())
-
-        assert [(file.path, file.size) for file in listed] == [
-            ("model_index.json", 2),
-            ("unet/model.safetensors", 4),
-            ("vae/a/b.safetensors", 1),
-        ]
 
     def test_a_file_in_a_folder_is_read_by_its_path(self, make: Make) -> None:
         source = make({"unet/model.safetensors": b"1234"})
@@ -164,7 +151,22 @@ class SourceContract:
         assert result(source, lambda source: source.read("model.safetensors", 1, 2)) == b"b"
 
 
-class TestLocalSource(SourceContract):
+class ListingSourceContract(SourceContract):
+    """For sources that can list what lies in folders, as a plain web server cannot."""
+
+    def test_files_in_folders_are_listed_by_their_path(self, make: Make) -> None:
+        files = {"unet/model.safetensors": b"1234", "model_index.json": b"{}", "vae/a/b.safetensors": b"1"}
+
+        listed: tuple[File, ...] = result(make(files), lambda source: source.list())
+
+        assert [(file.path, file.size) for file in listed] == [
+            ("model_index.json", 2),
+            ("unet/model.safetensors", 4),
+            ("vae/a/b.safetensors", 1),
+        ]
+
+
+class TestLocalSource(ListingSourceContract):
     @pytest.fixture
     def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         return lambda files: LocalSource(written(tmp_path, files))
@@ -174,7 +176,23 @@ class TestLocalSource(SourceContract):
         return LocalSource(os.fspath(tmp_path / "nowhere"))
 
 
-class TestHubSource(SourceContract):
+class TestSnapshotSource(ListingSourceContract):
+    @pytest.fixture
+    def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+        def made(files: Mapping[str, bytes]) -> Source:
+            listed = tuple(File(path, len(content)) for path, content in files.items())
+            content = snapshot_of(Manifest(SCHEMA, "org/name", None, "", listed), files)
+            (tmp_path / "x.snap").write_bytes(content)
+            return SnapshotSource(os.fspath(tmp_path / "x.snap"))
+
+        return made
+
+    @pytest.fixture
+    def nowhere(self, make: Make, tmp_path: Path) -> Source:
+        return SnapshotSource(os.fspath(tmp_path / "nowhere.snap"))
+
+
+class TestHubSource(ListingSourceContract):
     @pytest.fixture
     def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         folder = tmp_path / "repo"
@@ -187,7 +205,7 @@ class TestHubSource(SourceContract):
         return HubSource("org/nowhere")
 
 
-class TestRemoteSourceInMemory(SourceContract):
+class TestRemoteSourceInMemory(ListingSourceContract):
     @pytest.fixture
     def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         import fsspec
@@ -209,8 +227,6 @@ class TestRemoteSourceInMemory(SourceContract):
 
 
 class TestRemoteSourceOverHttp(SourceContract):
-    lists_folders = False
-
     @pytest.fixture
     def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         folder = tmp_path / "served"
