@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "fixtures")]
+sys.path.insert(0, str(ROOT))
 
-import deepseek_v3  # noqa: E402
-
+from fixtures import deepseek_v3  # noqa: E402
 from tests.folders import Shapes, write_safetensors  # noqa: E402
 
 GPT2_LAYER: Shapes = {

@@ -54,7 +54,7 @@ def around(name: str, siblings: Iterable[tuple[str, Structure]]) -> Around:
     """What stands beside a module."""
     rank, transposed = 0, False
     for _, sibling in siblings:
-        weight, bias = _found(sibling.parts, _WEIGHTS), _found(sibling.parts, _BIASES)
+        weight, bias = weight_and_bias(sibling.parts)
         if weight is not None:
             rank = max(rank, len(weight.shape) if len(weight.shape) in {4, 5} else 0)
             transposed = transposed or (bias is not None and _is_transposed(weight, bias))
@@ -76,6 +76,11 @@ def owned_by(parts: Sequence[Part], beside: Around) -> list[Owned]:
     return [*found, *(Owned(part.leaf, bare(part), (part,)) for part in own)]
 
 
+def weight_and_bias(parts: Sequence[Part]) -> tuple[Part | None, Part | None]:
+    """The two tensors of a module that most classes have."""
+    return _found(parts, _WEIGHTS), _found(parts, _BIASES)
+
+
 def bare(part: Part) -> Module:
     """A tensor that makes no module of a known class."""
     if part.meaning is Meaning.UNEXPLAINED:
@@ -89,7 +94,7 @@ def module_of(parts: Sequence[Part], beside: Around) -> Module | None:
     """The class that tensors of these names and shapes belong to; None where it is not sure."""
     if any(_is_packed(part) for part in parts):
         return Module("Packed", tuple((part.leaf, _typed(part)) for part in _packed_first(parts)))
-    weight, bias = _found(parts, _WEIGHTS), _found(parts, _BIASES)
+    weight, bias = weight_and_bias(parts)
     if weight is None or _doubled(parts):
         return None
     if len(weight.shape) == 1:
@@ -124,7 +129,7 @@ def _matrix(weight: Part, bias: Part | None, beside: Around) -> Module | None:
         return Module("Embedding", (("num_embeddings", rows), ("embedding_dim", columns)))
     if bias is not None and bias.shape == weight.shape:
         return Module("LayerNorm", (("normalized_shape", weight.shape),))
-    if bias is not None and bias.shape != (rows,) and bias.shape != (columns,):
+    if bias is not None and bias.shape not in {(rows,), (columns,)}:
         return None
     if bias is not None and (_is_transposed(weight, bias) or (rows == columns and beside.transposed)):
         return Module("Conv1D", (("nf", columns), ("nx", rows)))

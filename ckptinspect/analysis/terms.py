@@ -3,9 +3,13 @@
 Equal terms of a sum are joined (``*2``), in whichever order their factors stand.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
+
+_INNERMOST = re.compile(r"\([^()]*\)")
+_SIGN = re.compile(r"[-+/]")
 
 
 class Dim(msgspec.Struct, frozen=True):
@@ -18,7 +22,7 @@ class Dim(msgspec.Struct, frozen=True):
         """The factor as it stands in a product."""
         if not symbolic or self.symbol is None:
             return str(self.value)
-        return f"({self.symbol})" if any(sign in self.symbol for sign in "+-/") else self.symbol
+        return f"({self.symbol})" if _SIGN.search(_INNERMOST.sub("", self.symbol)) else self.symbol
 
 
 class Product(msgspec.Struct, frozen=True):

@@ -4,8 +4,7 @@ A top-level line is a module as ``show`` names it, by its own path: ``visual``, 
 layout, ``model.visual``, ``model.language_model`` and ``lm_head`` in the other. In a pipeline it is a component.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -36,18 +35,20 @@ def tree(checkpoint: Checkpoint, counted: Count, module: str | None = None) -> L
     rows: Iterable[TensorRow] = rows_by_tensor(checkpoint, counted)
     if module is None:
         return branch("", None, top_lines(rows, _tied(counted)))
-    return branch("", None, top_lines(of_module(rows, module)))
+    return branch("", None, top_lines(by_module(rows, module)[module]))
 
 
-def of_module(rows: Iterable[TensorRow], module: str) -> list[TensorRow]:
-    """The tensors of one module. Raises RefError, which lists the modules there are, for any other."""
-    by_module: defaultdict[str, list[TensorRow]] = defaultdict(list)
+def by_module(rows: Iterable[TensorRow], module: str | None = None) -> dict[str, list[TensorRow]]:
+    """The tensors of each module, or of one. Raises RefError, which lists the modules there are, for any other."""
+    found: dict[str, list[TensorRow]] = {}
     for tensor, row in rows:
-        by_module[row.place.module].append((tensor, row))
-    if module not in by_module:
-        there = ", ".join(sorted(by_module, key=module_rank))
+        found.setdefault(row.place.module, []).append((tensor, row))
+    if module is None:
+        return found
+    if module not in found:
+        there = ", ".join(sorted(found, key=module_rank))
         raise RefError(f"no module {module!r} in it", hint=f"choose one of {there}")
-    return by_module[module]
+    return {module: found[module]}
 
 
 def module_rank(module: str) -> tuple[int, str]:

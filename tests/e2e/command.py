@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +25,12 @@ class Ran(NamedTuple):
         return json.loads(self.out)["data"]
 
 
-def ckptinspect(*arguments: object, columns: int = 0, cwd: Path = ROOT, **environment: str) -> Ran:
+def ckptinspect(
+    *arguments: object, columns: int = 0, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Ran:
     """Run ``python -m ckptinspect``; its output must be text and its errors no traceback."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "COLUMNS", "NO_COLOR"))}
-    clean |= {"HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **environment}
+    clean |= {"HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **(environment or {})}
     if columns:
         clean["COLUMNS"] = str(columns)
     ran = subprocess.run(

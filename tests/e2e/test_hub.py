@@ -26,7 +26,7 @@ def hub(tmp_path: Path) -> Iterator[TestHub]:
 
 
 def ask(hub: TestHub, tmp_path: Path, *arguments: str, **environment: str) -> Ran:
-    return ckptinspect(*arguments, **(hub.environment(tmp_path / "home") | environment))
+    return ckptinspect(*arguments, environment=hub.environment(tmp_path / "home") | environment)
 
 
 def served_alone(tmp_path: Path) -> Path:
@@ -71,9 +71,11 @@ def test_where_the_endpoint_fails_the_ranges_answer(hub: TestHub, tmp_path: Path
     assert (ran.code, ran.data["via"], ran.data["totals"]["parameters"]) == (0, "ranges", 6464)
 
 
-def test_where_the_endpoint_lies_the_ranges_answer(hub: TestHub, tmp_path: Path) -> None:
+def test_where_the_endpoint_lies_the_ranges_answer(
+    hub: TestHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lie = {"index": {}, "headers": {name: json.loads(header_json(HEAD)) for name in SHARDED}}
-    hub.repos["org/name"].headers_of = lambda index: json.dumps(lie).encode()  # type: ignore[method-assign]
+    monkeypatch.setattr(hub.repos["org/name"], "headers_of", lambda _: json.dumps(lie).encode())
 
     ran = ask(hub, tmp_path, "org/name", "-f", "json")
 

@@ -87,7 +87,9 @@ def test_json_has_the_fields_of_the_contract() -> None:
 
 
 def test_the_same_input_gives_the_same_bytes_out() -> None:
-    assert ckptinspect(TINY, "-f", "json").out == ckptinspect(TINY, "-f", "json", PYTHONHASHSEED="7").out
+    assert (
+        ckptinspect(TINY, "-f", "json").out == ckptinspect(TINY, "-f", "json", environment={"PYTHONHASHSEED": "7"}).out
+    )
 
 
 def test_a_snapshot_gives_the_same_figures_as_what_it_was_taken_from(tmp_path: Path) -> None:

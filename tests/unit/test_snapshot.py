@@ -1,3 +1,4 @@
+import contextlib
 import io
 import zipfile
 from pathlib import Path
@@ -75,10 +76,8 @@ def test_a_flipped_byte_anywhere_never_ends_in_another_exception(tmp_path: Path)
     whole = snapshot(tmp_path / "x", {"model.safetensors": BEGINNING}, File("model.safetensors", SIZE)).read_bytes()
     for position in range(30 + len(MANIFEST), len(whole), 3):
         (tmp_path / "x").write_bytes(whole[:position] + bytes([whole[position] ^ 0x55]) + whole[position + 1 :])
-        try:
-            open_checkpoint(tmp_path / "x")
-        except CkptInspectError as error:
-            assert str(error)
+        with contextlib.suppress(CkptInspectError):
+            assert [tensor.name for tensor in open_checkpoint(tmp_path / "x").tensors]
 
 
 def test_a_member_that_inflates_beyond_all_bounds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
