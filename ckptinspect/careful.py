@@ -10,10 +10,19 @@ from ckptinspect.errors import HeaderError
 from ckptinspect.kinds import Page
 from ckptinspect.layout import MAX_DEFECTS, Span, product_of
 from ckptinspect.model import Defect, Shape
-from ckptinspect.reader import MalformedError, OutsizedError, Pairs, Reader, Shortened, refuse_ignored, type_of
+from ckptinspect.reader import (
+    MAX_TEXT,
+    MalformedError,
+    OutsizedError,
+    Pairs,
+    Reader,
+    Shortened,
+    refuse_ignored,
+    type_of,
+)
 from ckptinspect.text import quoted
 
-MAX_METADATA = 5_000_000
+MAX_METADATA = MAX_TEXT
 """Characters of metadata that are kept. A header may be 100 MB of it, and a second copy of that serves nobody."""
 MAX_PAIRS = 100_000
 MAX_RANK = 1 << 18
@@ -257,7 +266,10 @@ def _code(value: object) -> str:
 
 
 def _shape(value: object) -> Shape:
-    return value if isinstance(value, Flat) else tuple(_integers("shape", value))
+    if isinstance(value, Flat):
+        return value
+    dims = _integers("shape", value)
+    return tuple(dims) if len(dims) <= MAX_RANK else Flat((_product(dims),))
 
 
 def _span(value: object) -> Span:

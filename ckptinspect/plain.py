@@ -20,7 +20,7 @@ PAGE = 256 * 1024
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 _METADATA = re.compile(rb'\{[ \t\n\r]*+"__metadata__"[ \t\n\r]*+:[ \t\n\r]*+')
-_PLAIN_METADATA = re.compile(rb"null|\{[^{}\\]{0,65536}+\}")
+_SHORT_METADATA = re.compile(rb"null|\{[^{}\\]{0,65536}+\}")
 _NEXT = re.compile(rb'[ \t\n\r]*+(\}|,[ \t\n\r]*+(?="))')
 _NEGATIVE = re.compile(rb"-[0-9]++[ \t\n\r]*+[],]")
 _SEAM = re.compile(rb'\}[ \t\n\r]*+,[ \t\n\r]*+(?=")')
@@ -87,15 +87,21 @@ class PlainHeader:
         """Read the metadata, and find where the tensors begin."""
         if (key := _METADATA.match(self.raw)) is None:
             return 1
-        if (plain := _PLAIN_METADATA.match(self.raw, key.end())) is not None:
-            self.metadata = _strings.decode(plain[0]) or {}
-            end = plain.end()
-        else:
-            end = self._long_metadata(key.end())
+        end = self._short_metadata(key.end()) or self._long_metadata(key.end())
         after = _NEXT.match(self.raw, end)
         if after is None:
             raise NotPlainError
         return after.start(1) if after[1] == b"}" else after.end()
+
+    def _short_metadata(self, begin: int) -> int | None:
+        if (short := _SHORT_METADATA.match(self.raw, begin)) is None:
+            return None
+        try:
+            self.metadata = _strings.decode(short[0]) or {}
+        except msgspec.MsgspecError:
+            # Not JSON, or cut at a brace inside a string.
+            return None
+        return short.end()
 
     def _long_metadata(self, begin: int) -> int:
         from ckptinspect.careful import read_metadata

@@ -18,6 +18,7 @@ MAX_DEPTH = 127
 MAX_TEXT = 1 << 22
 """Characters of the longest string that is kept whole."""
 
+_HEAD = 100
 _STRETCH = 1 << 16
 _WINDOW = 1 << 19
 _SPACE = re.compile(r"[ \t\n\r]*+")
@@ -247,8 +248,6 @@ class Reader:
         if self._char() == "-":
             self._at += 1
         whole, fraction, power = self._digits(), Run.of(""), 0
-        if whole.zeros and (whole.zeros > 1 or whole.length):
-            raise self._malformed("a number begins with 0")
         if self._char() == ".":
             self._at += 1
             fraction = self._digits()
@@ -291,14 +290,14 @@ class Reader:
     def _long_string(self) -> str:
         self.take('"')
         pieces: list[str] = []
-        length = 0
+        head, length = "", 0
         digest = blake2b(digest_size=16)
         while True:
             run = _TEXT.match(self._text, self._at)
             assert run is not None
             piece, _ = _string(f'"{run[0]}"', 0)
             self._at = run.end()
-            length += len(piece)
+            head, length = (head + piece)[:_HEAD], length + len(piece)
             digest.update(piece.encode())
             if length <= MAX_TEXT:
                 pieces.append(piece)
@@ -308,8 +307,7 @@ class Reader:
             # An escape may end beyond the window; what is left of it after a look there is none.
             if not run[0] and (len(self._text) - self._at >= _LONGEST_ESCAPE or not self._more()):
                 raise self._malformed("a string is broken or does not end")
-        kept = "".join(pieces)
-        return kept if length <= MAX_TEXT else Shortened(f"{kept[:100]}…{digest.hexdigest()}")
+        return "".join(pieces) if length <= MAX_TEXT else Shortened(f"{head}…{digest.hexdigest()}")
 
     def _more(self) -> bool:
         """Let go of what is read, and read on; False at the end."""

@@ -33,10 +33,15 @@ class Structure(msgspec.Struct, frozen=True, dict=True, eq=False):
         own = {part.module for part in self.parts}
         return frozenset(own.union(*(child.modules for _, child in self.children)))
 
+    @cached_property
+    def items(self) -> "tuple[tuple[str, Structure], ...]":
+        """The modules inside that are counted: those of ``layers``, of ``experts``, of a Sequential."""
+        return tuple(child for child in self.children if _is_index(child[0]))
+
     @property
     def is_container(self) -> bool:
-        """Whether it does nothing but to count what is in it: ``layers``, ``experts``, a Sequential."""
-        return bool(self.children) and not self.parts and all(_is_index(word) for word, _ in self.children)
+        """Whether it does nothing but to count what is in it."""
+        return bool(self.children) and not self.parts and len(self.items) == len(self.children)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -71,10 +76,10 @@ def folded(owners: Owners) -> Structure:
 
 
 def runs_of(container: Structure) -> list[Run]:
-    """The items of a container, those that are alike together, in the order of their first index."""
+    """The items of a module, those that are alike together, in the order of their first index."""
     found: dict[int, list[int]] = {}
     structures: dict[int, Structure] = {}
-    for word, child in sorted(container.children, key=lambda item: natural(item[0])):
+    for word, child in sorted(container.items, key=lambda item: natural(item[0])):
         found.setdefault(child.number, []).append(int(word))
         structures[child.number] = child
     return [Run(tuple(indices), structures[number]) for number, indices in found.items()]

@@ -52,7 +52,9 @@ def formulas(checkpoint: Checkpoint, counted: Count, module: str | None = None) 
 def _formula(checkpoint: Checkpoint, module: str, rows: list[TensorRow]) -> Formula:
     component = rows[0][1].component
     config = checkpoint.configs.get(component)
-    vocabulary = Vocabulary(config, module, component) if config else None
+    # A name must stand in arithmetic: a component that is called 2_Dense cannot be in front of one.
+    spelled = component.isidentifier() or not component
+    vocabulary = Vocabulary(config, module, component) if config and spelled else None
     names = Names(vocabulary)
     counted = [(tensor, row) for tensor, row in rows if row.meaning is Meaning.PARAMETER]
     terms = [term for line in top_lines(counted) for term in _terms(line, names)]
@@ -69,8 +71,8 @@ def _formula(checkpoint: Checkpoint, module: str, rows: list[TensorRow]) -> Form
 
 def _terms(line: Line, names: Names) -> Iterator[Term]:
     """A line of the tree as terms of a sum; a repeated one as a single term."""
-    terms = tuple(_own_terms(line, names)) if line.module is not None else ()
-    terms += tuple(term for child in line.children for term in _terms(child, names))
+    below = (term for child in line.children for term in _terms(child, names))
+    terms: tuple[Term, ...] = (*_own_terms(line, names), *below)
     if line.repeat > 1:
         yield Repeat(names.count(line.paths[0], line.indices, line.items), terms)
     else:
@@ -78,10 +80,10 @@ def _terms(line: Line, names: Names) -> Iterator[Term]:
 
 
 def _own_terms(line: Line, names: Names) -> Iterator[Product]:
-    """The terms of each of the modules that share a line."""
-    assert line.module is not None
-    for path in line.paths:
-        yield from _products(path, line.module, line.parts, names)
+    """The terms of each of the modules that share a line; none for a branch."""
+    if line.module is not None:
+        for path in line.paths:
+            yield from _products(path, line.module, line.parts, names)
 
 
 def _products(path: str, module: Module, parts: tuple[Part, ...], names: Names) -> Iterator[Product]:

@@ -94,9 +94,10 @@ def own_lines(name: str, spot: Spot, beside: Around) -> Iterator[Line]:
 
 def inside(spot: Spot, *, branching: bool = False) -> list[Line]:
     """The lines of what is inside a module, without its own; with ``branching``, its children as branches."""
-    if spot.structure.is_container:
-        return list(_container("", spot))
-    return siblings(spot, in_order(spot.structure.children), branching=branching)
+    items = list(counted_lines("", spot)) if spot.structure.items else []
+    counted = {word for word, _ in spot.structure.items}
+    others = [child for child in spot.structure.children if child[0] not in counted]
+    return items + siblings(spot, in_order(others), branching=branching)
 
 
 def siblings(spot: Spot, children: Sequence[tuple[str, Structure]], *, branching: bool) -> list[Line]:
@@ -107,7 +108,7 @@ def siblings(spot: Spot, children: Sequence[tuple[str, Structure]], *, branching
         child = spot.at(word, structure)
         found.add(word, own_lines(word, child, replace(beside, name=word)))
         if structure.is_container:
-            found.lines.extend(_container(word, child))
+            found.lines.extend(counted_lines(word, child))
         elif branching:
             found.lines.extend(gathered(word, child.path, inside(child)))
         else:
@@ -128,7 +129,7 @@ class _Siblings:
             if line.name != word or not word:
                 self.lines.append(line)
                 continue
-            key = (line.module, line.tally, _role_of_norm(line))
+            key = (line.module, line.tally, _norm(line))
             at = self._shared.get(key)
             if at is not None and len(self.lines[at].name) + len(word) < _LONGEST_JOINT:
                 self.lines[at] = _joint(self.lines[at], line)
@@ -137,8 +138,8 @@ class _Siblings:
                 self.lines.append(line)
 
 
-def _role_of_norm(line: Line) -> str | None:
-    """What keeps the norms of a block apart whose names say where they are applied: LayerNorms but for digits."""
+def _norm(line: Line) -> str | None:
+    """What keeps LayerNorms apart: their names but for digits, since those of a block say where each is applied."""
     return folded(line.name) if line.module is not None and line.module.kind == "LayerNorm" else None
 
 
@@ -151,17 +152,17 @@ def _joint(line: Line, other: Line) -> Line:
     return replace(line, names=line.names + other.names, paths=line.paths + other.paths, tally=line.tally + other.tally)
 
 
-def _container(word: str, spot: Spot) -> Iterator[Line]:
-    """The lines of a container's items: those that are alike share one."""
+def counted_lines(word: str, spot: Spot) -> Iterator[Line]:
+    """The lines of what a container counts: items that are alike share one."""
     runs = runs_of(spot.structure)
-    beside = around((spot.path or "").rpartition(".")[2], spot.structure.children)
-    singles = {run.indices: _single(word, run, spot, beside) for run in runs if len(run.indices) == 1}
+    beside = around((spot.path or "").rpartition(".")[2], spot.structure.items)
+    singles = {run.indices[0]: _single(word, run, spot, beside) for run in runs if len(run.indices) == 1}
     large = any(len(own) + len(inner) > _FEW for own, inner in singles.values())
     for run in runs:
-        if (single := singles.get(run.indices)) is None:
+        if len(run.indices) > 1:
             yield _repeated(word, run, spot, beside)
             continue
-        own, inner = single
+        own, inner = singles[run.indices[0]]
         yield from own
         name, path = _item(word, run), spot.at(str(run.indices[0]), run.structure).path
         yield from gathered(name, path, inner) if large else (line.below(name) for line in inner)
@@ -185,4 +186,4 @@ def _repeated(word: str, run: Run, spot: Spot, beside: Around) -> Line:
         line = replace(own[0], names=(name,))
     else:
         line = branch(name, item.path, [*(_named(line) for line in own), *inner])
-    return replace(line, indices=run.indices, items=len(spot.structure.children))
+    return replace(line, indices=run.indices, items=len(spot.structure.items))

@@ -23,7 +23,7 @@ _STAGES = (
     # a block: norm and attention
     r"enorm|hnorm",
     r"eh_proj",
-    r"input_layernorm|norm_?1|ln_?1|layer_?norm_?1|layernorm_before|attention_norm|attn_norm|operator_norm|pre_norm|"
+    r"input_layernorm|norm_?1|ln_?1|layer_?norm_?1|layernorm_before|attention_norm|attn_norm|operator_norm|pre_norm",
     r"group_norm|in_layers|bn1|ln_q",
     r"conv_?1",
     r"time_emb_proj|emb_layers",
@@ -48,7 +48,7 @@ _STAGES = (
     # after it
     r"self_attn_layer_?norm|attn_layer_?norm|sa_layer_norm|post_self_attn\w*",
     r"cross_attn\w*|encoder_attn|EncDecAttention|crossattention|attn_?2",
-    r"encoder_attn_layer_norm|post_attention_layernorm|post_attn_norm|norm_?2|ln_?2|layer_?norm_?2|layernorm_after|"
+    r"encoder_attn_layer_norm|post_attention_layernorm|post_attn_norm|norm_?2|ln_?2|layer_?norm_?2|layernorm_after",
     r"ffn_norm|bn2",
     r"pre_f\w*norm|norm_?3|layer_?norm_?3|bn3",
     # the feed-forward
@@ -68,7 +68,7 @@ _STAGES = (
     r"decoder|up_blocks|output_blocks|up",
     # the way out
     r"output",
-    r"norm|norm_f|ln_f|ln_post|layer_?norm|final_?layer_?norm|post_layernorm|final_norm|conv_norm_out|norm_out|"
+    r"norm|norm_f|ln_f|ln_post|layer_?norm|final_?layer_?norm|post_layernorm|final_norm|conv_norm_out|norm_out",
     r"LayerNorm|shared_head",
     r"pooler|merger|head|transform|conv_out|proj_out",
     r"visual_projection|text_projection|multi_modal_projector|mm_projector",
@@ -91,7 +91,7 @@ def in_order(children: Iterable[tuple[str, Structure]]) -> list[tuple[str, Struc
     return sorted(siblings, key=lambda item: rank(item[0], stacked=stacked))
 
 
-def rank(word: str, *, stacked: bool = True) -> tuple[int, object]:
+def rank(word: str, *, stacked: bool = True) -> tuple[int, object, str]:
     """Where a module of this name comes among its siblings; ``stacked`` where those are blocks and what is around.
 
     >>> sorted(["mlp", "post_attention_layernorm", "self_attn", "input_layernorm"], key=rank)
@@ -100,7 +100,7 @@ def rank(word: str, *, stacked: bool = True) -> tuple[int, object]:
     ['embed_tokens', 'layers', 'norm']
     """
     first = word in (_STEM if stacked else _NORMS)
-    return (0 if first else _stage(word)), natural(word)
+    return (0 if first else _stage(word)), natural(word), word
 
 
 @cache

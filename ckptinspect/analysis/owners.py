@@ -17,11 +17,9 @@ from ckptinspect.quant.base import split_leaf
 DEEPEST = 64
 """Modules inside modules that are followed; a name with more dots is one word."""
 
-_OWN = frozenset(
-    "weight bias gamma beta scale running_mean running_var num_batches_tracked weight_g weight_v weight_shape "
-    "weight_packed weight_scale weight_scale_2 weight_global_scale input_global_scale input_scale output_scale "
-    "qweight W_q".split()
-)
+_OWN = frozenset(("weight", "bias", "gamma", "beta", "scale", "running_mean", "running_var", "num_batches_tracked"))
+_OWN |= {"weight_g", "weight_v", "weight_packed", "weight_shape", "weight_scale", "weight_scale_2"}
+_OWN |= {"weight_global_scale", "input_global_scale", "input_scale", "output_scale", "qweight", "W_q"}
 _QUANTIZED = frozenset({Meaning.SCALE, Meaning.UNEXPLAINED})
 _PARAMETRIZED = ".parametrizations."
 _Split = Callable[[str], tuple[str | None, str]]

@@ -45,7 +45,10 @@ _MATRICES = _table(
     ("eh_proj", ("hidden", "2*hidden")),
     ("pooler.dense transform.dense", ("hidden", "hidden")),
     ("shared_expert_gate seq_relationship classifier score", ("", "hidden")),
-    ("embed_tokens wte word_embeddings token_embedding shared embed_in tok_embeddings", ("vocab", "hidden | embedding")),
+    (
+        "embed_tokens wte word_embeddings token_embedding shared embed_in tok_embeddings",
+        ("vocab", "hidden | embedding"),
+    ),
     ("embedding embeddings lm_head unembedding embed_out", ("vocab", "hidden | embedding")),
     ("wpe position_embeddings", ("positions", "hidden | embedding")),
     ("position_embedding", (f"{_PATCHES} | positions", "hidden")),

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.folding import Structure, folded
-from ckptinspect.analysis.lines import Line, Spot, branch, gathered, inside, own_lines, siblings
-from ckptinspect.analysis.module_kinds import Around, Module
+from ckptinspect.analysis.lines import Line, Spot, branch, counted_lines, gathered, inside, own_lines, siblings
+from ckptinspect.analysis.module_kinds import Around, Module, around
 from ckptinspect.analysis.names import rows_by_tensor
 from ckptinspect.analysis.order import in_order, rank
 from ckptinspect.analysis.owners import owners_of
@@ -69,7 +69,7 @@ def top_lines(rows: Iterable[TensorRow], others: Iterable[_Keyed] = ()) -> list[
         if component:
             found += _keyed(component, root.modules, _component(component, Spot(component, root)))
         else:
-            found += _split("", Spot(None, root))
+            found += _split("", Spot(None, root), Around(""))
     return [line for _, line in sorted(found, key=lambda item: item[0])]
 
 
@@ -89,27 +89,31 @@ def _keyed(name: str, modules: Iterable[str], lines: Iterable[Line]) -> list[_Ke
     return [((*first, rank(name.partition(".")[0]), rank(line.names[0])), line) for line in lines]
 
 
-def _split(name: str, spot: Spot) -> list[_Keyed]:
+def _split(name: str, spot: Spot, beside: Around) -> list[_Keyed]:
     """The lines of a top-level path: those of its own module, and longer paths for those of other modules."""
     structure = spot.structure
-    if structure.is_container or (spot.path is not None and len(_modules(structure)) < 2):
-        return _keyed(name, structure.modules, _whole(name, spot))
-    found = _keyed(name, _modules(structure), own_lines(name, spot, Around(name)))
+    if structure.is_container:
+        return _keyed(name, structure.modules, counted_lines(name, spot))
+    if spot.path is not None and len(_modules(structure)) < 2:
+        return _keyed(name, structure.modules, _whole(name, spot, beside))
+    found = _keyed(name, _modules(structure), own_lines(name, spot, beside))
     groups = _by_module(structure)
     home = _home(groups) if spot.path is not None else None
+    among = around("", structure.children)
     for module, children in groups.items():
         if module is not None and module == home:
             lines = siblings(spot, in_order(children), branching=True)
             found += _keyed(name, {module}, gathered(name, spot.path, lines))
             continue
         for word, child in children:
-            found += _split(f"{name}.{word}" if spot.path is not None else word, spot.at(word, child))
+            longer = f"{name}.{word}" if spot.path is not None else word
+            found += _split(longer, spot.at(word, child), replace(among, name=word))
     return found
 
 
-def _whole(name: str, spot: Spot) -> list[Line]:
+def _whole(name: str, spot: Spot, beside: Around) -> list[Line]:
     """The lines of a path that is all of one module: its longest part that all have in common, and what is below."""
-    lines = list(own_lines(name, spot, Around(name.rpartition(".")[2])))
+    lines = list(own_lines(name, spot, beside))
     while not lines and (only := _only_child(spot.structure)) is not None:
         name, spot = f"{name}.{only[0]}", spot.at(*only)
         lines = list(own_lines(name, spot, Around(only[0])))

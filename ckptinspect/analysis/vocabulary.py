@@ -136,7 +136,8 @@ class Vocabulary:
         if symbol is None or whole is None or whole.value:
             return None
         name, _ = self._section(part)
-        key = f"{self._prefix}{name + '.' if name and part != 'text' else ''}head_dim"
+        own = f"{side}_" if side and symbol.keys[1][0].rpartition(".")[2].startswith(side) else ""
+        key = f"{self._prefix}{name + '.' if name and part != 'text' else ''}{own}head_dim"
         self.derived[key] = symbol.text
         return key, symbol.value
 

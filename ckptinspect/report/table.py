@@ -237,7 +237,9 @@ def _detailed(twig: _Twig, detail: str, column: int, room: int) -> list[str]:
         return [beside]
     first, *others = twig.labels(column - len(_GAP))
     beside = _beside(first, detail, column, room) if others else None
-    return [beside, *others] if beside is not None else [*twig.labels(room), *[f"{twig.below}  {detail}"] * bool(detail)]
+    if beside is not None:
+        return [beside, *others]
+    return [*twig.labels(room), *([f"{twig.below}  {detail}"] if detail else [])]
 
 
 def _beside(label: str, detail: str, column: int, room: int) -> str | None:

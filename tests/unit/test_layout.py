@@ -10,7 +10,7 @@ from ckptinspect.model import Shape
 
 def told(*spans: Span, room: int) -> list[tuple[str, str, int | None]]:
     begins, ends = array("Q", [begin for begin, _ in spans]), array("Q", [end for _, end in spans])
-    return [tuple(flaw) for flaw in flaws(begins, ends, room)]
+    return [(flaw.kind, flaw.message, flaw.span) for flaw in flaws(begins, ends, room)]
 
 
 @pytest.mark.parametrize(
