@@ -83,7 +83,8 @@ def run(arguments: list[str]) -> int:
 
 def _dispatched(arguments: list[str]) -> int:
     completing = any(name.startswith("_") and name.endswith("_COMPLETE") for name in os.environ)
-    if completing or not arguments or arguments[0] in _OWN_OPTIONS:
+    arguments = arguments or ["--help"]
+    if completing or arguments[0] in _OWN_OPTIONS:
         command, program = typer.main.get_command(_whole()), "ckptinspect"
     else:
         verb = arguments.pop(0) if arguments[0] in _NAMES else _DEFAULT
@@ -95,7 +96,6 @@ def _dispatched(arguments: list[str]) -> int:
 def _whole() -> typer.Typer:
     """All verbs, for help and for shell completion."""
     app = typer.Typer(
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings=_CONTEXT,

@@ -65,7 +65,7 @@ def _data(
     return v1.ShowData(
         ref=ref_data(checkpoint.ref),
         via=checkpoint.via,
-        layout="snapshot" if checkpoint.via == "snapshot" else checkpoint.layout,
+        layout="snapshot" if checkpoint.via == "snapshot" else _layout(checkpoint, counted),
         files=files_data(checkpoint),
         totals=_totals(checkpoint, counted.total),
         dtypes=_dtypes(counted.rows),
@@ -81,6 +81,12 @@ def _data(
         requests=checkpoint.requests,
         bytes_read=checkpoint.bytes_read,
     )
+
+
+def _layout(checkpoint: Checkpoint, counted: Count) -> str:
+    """The layout of the files; a file of any name that holds nothing but an adapter is one."""
+    only_adapter = all(row.place.module == "adapter" for row in counted.rows)
+    return "adapter" if only_adapter and counted.rows else checkpoint.layout
 
 
 def _totals(checkpoint: Checkpoint, total: Tally) -> v1.TotalsData:

@@ -291,3 +291,18 @@ def test_a_config_that_ties_leaves_a_stored_head_out(tmp_path: Path) -> None:
             "tied_to": "model.embed_tokens.weight",
         }
     ]
+
+
+def test_a_lora_of_any_name_is_an_adapter(tmp_path: Path) -> None:
+    stem = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    tensors = {
+        f"{stem}.lora_down.weight": ("F16", (4, 320)),
+        f"{stem}.lora_up.weight": ("F16", (320, 4)),
+        f"{stem}.alpha": ("F16", ()),
+    }
+    file = write_safetensors(tmp_path / "style.safetensors", tensors)
+
+    data = ckptinspect(file, "-f", "json").data
+
+    assert data["layout"] == "adapter"
+    assert [(module["module"], module["parameters"]) for module in data["modules"]] == [("adapter", 2561)]
