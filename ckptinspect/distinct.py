@@ -17,7 +17,7 @@ _INVERSE = bytes([1, 0]).ljust(256)
 
 def hashes_of(names: Iterable[str]) -> "array[int]":
     """A hash of each name: 8 bytes where the name takes a hundred."""
-    return array("q", map(hash, names))
+    return array("q", list(map(hash, names)))
 
 
 def last_ones(hashes: "array[int]") -> bytes | None:

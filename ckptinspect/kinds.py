@@ -13,8 +13,8 @@ from ckptinspect.layout import MAX_DEFECTS, Span, size_defect
 from ckptinspect.model import Defect, Kind, Shape, elements_in
 from ckptinspect.text import quoted
 
-MAX_BYTES = 20_000_000
-"""Memory that kinds may take, roughly: 20,000 of them or more."""
+MAX_BYTES = 16_000_000
+"""Memory that kinds may take, roughly: 15,000 of them or more."""
 
 _KIND_BYTES = 700
 _DIM_BYTES = 40

@@ -21,7 +21,7 @@ def checkpoint_in_parts(
     """A pipeline of these components, each in a file of its own."""
     found = {component: Config(values) for component, values in (configs or {}).items()}
     shards = tuple(
-        Shard(f"{component or 'model'}.safetensors", 8 + header.length, header, component=component)
+        Shard(f"{component or 'model'}.safetensors", header.nbytes + data_bytes(tensors), header, component=component)
         for component, tensors in parts.items()
         for header in [header_of(tensors, found.get(component) or Config())]
     )

@@ -19,8 +19,9 @@ from ckptinspect.cli.output import emit
 from ckptinspect.cli.reading import read, told
 
 EXAMPLES = (
-    "Examples:  ckptinspect formula Qwen/Qwen3-0.6B  ·  ckptinspect formula ./llama --symbols  ·  "
-    "ckptinspect formula org/name --module visual -f json"
+    "ckptinspect formula Qwen/Qwen3-0.6B",
+    "ckptinspect formula ./llama --symbols",
+    "ckptinspect formula org/name --module visual -f json",
 )
 
 ModuleOpt = Annotated[

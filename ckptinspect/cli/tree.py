@@ -19,8 +19,10 @@ from ckptinspect.cli.output import emit
 from ckptinspect.cli.reading import read, told
 
 EXAMPLES = (
-    "Examples:  ckptinspect tree Qwen/Qwen3-0.6B  ·  ckptinspect tree ./llama --depth 2  ·  "
-    "ckptinspect tree org/name --module visual  ·  ckptinspect tree gpt2 -f html -o gpt2.html"
+    "ckptinspect tree Qwen/Qwen3-0.6B",
+    "ckptinspect tree ./llama --depth 2",
+    "ckptinspect tree org/name --module visual",
+    "ckptinspect tree openai-community/gpt2 -f html -o gpt2.html",
 )
 
 ModuleOpt = Annotated[

@@ -186,6 +186,11 @@ class _Twig(NamedTuple):
     def label(self) -> str:
         return self.lead + ", ".join(self.names)
 
+    def shortest(self, room: int) -> int:
+        """The width of the label; of its first line, where it fits on several lines only."""
+        width = _width(self.label)
+        return width if width < room or len(self.names) == 1 else _width(f"{self.lead}{self.names[0]},")
+
     def labels(self, room: int) -> Iterator[str]:
         """The label on as many lines as its names need to fit."""
         line = self.lead
@@ -210,12 +215,13 @@ def _twigs(branch: Branch, lead: str, below: str) -> Iterator[_Twig]:
 
 def _drawn(twigs: Sequence[_Twig], room: int) -> list[list[str]]:
     """The lines of each twig: in full where there is room for all, else in brief."""
-    labels = [_width(twig.label) for twig in twigs]
     details = [escaped(twig.branch.detail) for twig in twigs]
-    column = max((label for label, detail in zip(labels, details, strict=True) if detail), default=0) + len(_GAP)
+    column = max((_width(twig.label) for twig in twigs if twig.branch.detail), default=0) + len(_GAP)
     if room and column + max(map(_width, details)) > room:
         details = [escaped(twig.branch.brief) for twig in twigs]
-        column = _best_column(labels, [_width(detail) for detail in details], room)
+        widths = [_width(detail) for detail in details]
+        labels = [twig.shortest(room - width) for twig, width in zip(twigs, widths, strict=True)]
+        column = _best_column(labels, widths, room)
     return [_detailed(twig, detail, column, room) for twig, detail in zip(twigs, details, strict=True)]
 
 

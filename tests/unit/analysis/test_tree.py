@@ -273,9 +273,9 @@ def test_repeats_inside_repeats_fold_and_items_that_differ_stand_apart() -> None
     assert picture(of(tensors)) == (
         "encoder\n"
         "  stages.0\n"
+        "    layers.0.shortcut.convolution | Conv2d(4, 8, kernel_size=(1, 1), bias=False)\n"
         "    layers.0.layer.0.convolution | Conv2d(4, 4, kernel_size=(3, 3), bias=False)\n"
         "    layers.0.layer.1.convolution | Conv2d(4, 8, kernel_size=(3, 3), bias=False)\n"
-        "    layers.0.shortcut.convolution | Conv2d(4, 8, kernel_size=(1, 1), bias=False)\n"
         "    layers (1-2) | 2 x\n"
         "      layer.0.convolution | Conv2d(8, 4, kernel_size=(3, 3), bias=False)\n"
         "      layer.1.convolution | Conv2d(4, 8, kernel_size=(3, 3), bias=False)\n"
@@ -450,7 +450,7 @@ def test_a_language_model_keeps_its_path_though_other_modules_stand_below_it() -
     ],
 )
 def test_a_name_may_be_anything_and_the_sums_are_right_all_the_same(names: list[str]) -> None:
-    checkpoint = checkpoint_of({name: ("F32", (2, 3)) for name in names})
+    checkpoint = checkpoint_of(dict.fromkeys(names, ("F32", (2, 3))))
     counted = count(checkpoint)
     root = tree(checkpoint, counted)
 
