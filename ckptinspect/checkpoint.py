@@ -14,6 +14,7 @@ from ckptinspect.naming.mtp import mtp_marks
 from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import Part, PartFiles, Selection, needs_index, resolve, select, single
 from ckptinspect.sources.base import Source, each
+from ckptinspect.text import number_of
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -220,8 +221,8 @@ class _Assembly:
         length = await self._length(path, first, size)
         raw = first[8 : 8 + length]
         if len(raw) < length:
-            rest = await self.source.read(path, 8 + len(raw), 8 + length)
-            raw = raw + rest if raw else rest
+            # Read into the one name: a header may be 100 MB, and a second copy of it serves nobody.
+            raw += await self.source.read(path, 8 + len(raw), 8 + length)
         del first
         header = parse_header(raw, size, names=self._keeps_names, apart=self.marks, hashed=self.total > 1)
         if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
@@ -272,7 +273,7 @@ class _Assembly:
         named = await self._again(shards, names=True)
         repeats = repeats_in(named, await self._weight_map(parts))
         if count := sum(len(tensors) for tensors in repeats.values()):
-            message = f"{count} tensors stand in more than one shard; each is counted once"
+            message = f"{number_of(count, 'tensor')} in more than one shard: counted once"
             self.notes.append(Note("repeated-tensors", message))
         shards = [msgspec.structs.replace(shard, repeated=repeats.get(shard.path, ())) for shard in named]
         return shards if self.reading.names else [_without_names(shard) for shard in shards]

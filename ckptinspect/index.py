@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ckptinspect.errors import IndexMismatchError
+from ckptinspect.magic import recognised
 from ckptinspect.text import quoted
 
 MAX_BYTES = 250_000_000
@@ -41,7 +42,7 @@ def parse_index(raw: bytes, path: str) -> Index:
     try:
         file = msgspec.json.decode(raw, type=_File)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise IndexMismatchError(f"this is no safetensors index: {_said(error)}", path, hint) from None
+        raise _no_index(raw, error, path, hint) from None
     metadata = file.metadata if isinstance(file.metadata, dict) else {}
     index = Index(file.weight_map, {str(key): value for key, value in metadata.items()})
     names = set(file.weight_map.values())
@@ -53,9 +54,20 @@ def parse_index(raw: bytes, path: str) -> Index:
     return index
 
 
-def _said(error: Exception) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:200]
+def _no_index(raw: bytes, error: Exception, path: str, hint: str) -> IndexMismatchError:
+    known = recognised(raw[:64]) if not isinstance(error, msgspec.ValidationError) else None
+    if known is not None and raw.lstrip()[:1] != b"{":
+        what = known.what.replace("not the weights", "not the index").replace("not weights", "no index")
+        return IndexMismatchError(what, path, known.hint)
+    if isinstance(error, UnicodeDecodeError):
+        why = f"it is not UTF-8 at byte {error.start}"
+    elif isinstance(error, RecursionError):
+        why = "it nests too deep"
+    elif isinstance(error, msgspec.ValidationError):
+        why = str(error)[:1].lower() + str(error)[1:200]
+    else:
+        why = "it is not JSON"
+    return IndexMismatchError(f"this is no safetensors index: {why}", path, hint)
 
 
 def unsafe(name: str) -> str | None:

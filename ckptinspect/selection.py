@@ -15,7 +15,7 @@ from ckptinspect.errors import IndexMismatchError, NotFoundError
 from ckptinspect.index import Index
 from ckptinspect.model import Note
 from ckptinspect.sources.base import File
-from ckptinspect.text import escaped
+from ckptinspect.text import escaped, number_of
 
 SUFFIX = ".safetensors"
 _MAX_NAMED = 10_000
@@ -260,9 +260,13 @@ def resolve(part: Part, index: Index | None, present: Mapping[str, int] | None) 
     if there:
         return PartFiles(part, there, tuple(path for path in named if path not in there))
     if not chosen.files:
-        what = f"none of the {len(named)} shards that the index names is there" if named else "the index names no shard"
-        raise IndexMismatchError(what, where, "fetch them, or name the folder that holds them")
-    message = f"{where} names {len(named)} shards, none of which is there: it is stale and was left aside"
+        what = (
+            f"the index names {number_of(len(named), 'shard')}, none of which is there"
+            if named
+            else "it names no shard"
+        )
+        raise IndexMismatchError(what, where, "fetch the shards, or name the folder that holds them")
+    message = f"{where} names {number_of(len(named), 'shard')}, none of which is there: it is stale and was left aside"
     return PartFiles(part, _within(part, chosen.files), _within(part, chosen.missing), (Note("index-stale", message),))
 
 

@@ -34,6 +34,15 @@ def quoted(name: str, limit: int = 80) -> str:
     return f"'{escaped(name)}'"
 
 
+def number_of(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> number_of(1, "shard"), number_of(1200, "tensor")
+    ('1 shard', '1,200 tensors')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def bytes_text(count: int) -> str:
     """A byte count in decimal units (1 kB = 1000 B).
 

@@ -1,12 +1,12 @@
 """From kinds back to single tensors, for those who ask for each by its name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
 from ckptinspect.analysis.count import Count, Row, tensor_keys
 from ckptinspect.analysis.meaning import Meaning
-from ckptinspect.model import Checkpoint, Kind, KindKey, Tensor
+from ckptinspect.model import Checkpoint, Kind, Tensor
 
 
 def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Tensor, Row]]:
@@ -15,6 +15,7 @@ def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Ten
     Needs a checkpoint that was opened with its names.
     """
     rows = {(row.component, row.kind.key, row.meaning is Meaning.REPEATED): row for row in counted.rows}
+    rests = {(row.component, row.kind.dtype.code): row for row in counted.rows if not row.kind.example}
     for shard in checkpoint.shards:
         if shard.header is None:
             continue
@@ -22,15 +23,17 @@ def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Ten
         repeated = {tensor.name for tensor in shard.repeated}
         tensors = shard.header.tensors
         for tensor, key in zip(tensors, tensor_keys(tensors, shard.header.apart), strict=True):
-            row = rows.get((shard.component, key, tensor.name in repeated)) or _unlike(rows, shard.component, tensor)
+            row = rows.get((shard.component, key, tensor.name in repeated)) or _unlike(rests, shard.component, tensor)
             kind = Kind(key[0], tensor.dtype, tensor.shape, tensor.nbytes, 1, tensor.name)
             place = naming.place(tensor.name, shard.component)
             yield tensor, Row(kind, place, shard.component, shard.path, row.meaning, row.parameters)
 
 
-def _unlike(rows: dict[tuple[str, KindKey, bool], Row], component: str, tensor: Tensor) -> Row:
+def _unlike(rests: Mapping[tuple[str, str], Row], component: str, tensor: Tensor) -> Row:
     """The row for one of so many kinds that the header reader counts them by dtype alone (``kinds.py``)."""
-    rest = next(row for row in rows.values() if row.component == component and not row.kind.example)
+    rest = rests.get((component, tensor.dtype.code)) or next(
+        row for (part, _), row in rests.items() if part == component
+    )
     return replace(rest, parameters=tensor.elements if rest.meaning is Meaning.PARAMETER else 0)
 
 

@@ -35,5 +35,8 @@ def _block(config: Config, scales: list[Kind], weights: tuple[Kind, ...]) -> int
     size = config.values.get("weight_block_size")
     if isinstance(size, list) and size and isinstance(size[0], int):
         return size[0]
-    rows, scaled = weights[0].shape[-2:][0], scales[0].shape[-2:][0] if scales[0].shape else 1
+    weight, scale = weights[0].shape, scales[0].shape
+    if len(weight) < 2 or len(scale) != len(weight):
+        return None
+    rows, scaled = weight[-2], scale[-2]
     return next((edge for edge in (32, 64, 128, 256) if -(-rows // edge) == scaled), None)

@@ -144,7 +144,7 @@ def test_a_stale_index_costs_a_note(tmp_path: Path) -> None:
 
     assert parameters(checkpoint) == 16
     assert [note.message for note in checkpoint.notes] == [
-        "model.safetensors.index.json names 1 shards, none of which is there: it is stale and was left aside"
+        "model.safetensors.index.json names 1 shard, none of which is there: it is stale and was left aside"
     ]
 
 
@@ -207,9 +207,7 @@ def test_a_tensor_that_stands_in_two_shards_counts_once(tmp_path: Path, names: b
 
     assert counted.total.parameters == 36
     assert counted.decomposition == (("stored elements", 40), ("tensors that stand in another shard too", -4))
-    assert [note.message for note in checkpoint.notes] == [
-        "1 tensors stand in more than one shard; each is counted once"
-    ]
+    assert [note.message for note in checkpoint.notes] == ["1 tensor in more than one shard: counted once"]
 
 
 def test_slices_of_a_distributed_save_add_up_to_the_whole(tmp_path: Path) -> None:

@@ -185,6 +185,6 @@ def test_an_index_without_any_shard_is_an_error() -> None:
         resolve(part, Index({"a": "x.safetensors"}, {}), {})
 
     assert str(error.value) == (
-        "model.safetensors.index.json: none of the 1 shards that the index names is there; "
-        "fetch them, or name the folder that holds them"
+        "model.safetensors.index.json: the index names 1 shard, none of which is there; "
+        "fetch the shards, or name the folder that holds them"
     )

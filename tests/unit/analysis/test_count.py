@@ -161,3 +161,20 @@ def test_a_key_that_there_is_not_is_a_usage_error() -> None:
         keys_of("module,depth:x")
 
     assert str(error.value) == "no key 'depth:x' to group by; choose from module, dtype, layer, role, shard, depth:N"
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0, 0)])
+def test_an_fp8_weight_of_any_rank_has_its_scale(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    found = counted(tmp_path, {"a.weight": ("F8_E4M3", shape), "a.weight_scale_inv": ("F32", ())})
+
+    assert found.decomposition[1] == ("quantization scales and maps", -1)
+    assert found.explained[0].group_size is None
+
+
+def test_so_many_kinds_that_some_have_no_name_still_find_their_rows(tmp_path: Path) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    names = [f"{a}{b}{c}{d}.{'x' * 400}" for a in letters for b in letters for c in letters for d in "ab"]
+    found = counted(tmp_path, {name: ("F32", (number % 7,)) for number, name in enumerate(names)})
+
+    assert found.total.tensors == len(names)
+    assert any(not row.kind.example for row in found.rows)
