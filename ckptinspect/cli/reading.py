@@ -1,8 +1,9 @@
 """From a REF on the command line to its checkpoint, with progress on a terminal."""
 
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ckptinspect.checkpoint import Progress, Reading
 from ckptinspect.cli.main import PARTIAL
@@ -12,6 +13,7 @@ from ckptinspect.refs import parse_ref
 from ckptinspect.text import bytes_text, escaped
 
 _WORTH_A_BAR = 8
+_PATIENCE = 0.3
 _TOLD = 20
 
 
@@ -40,20 +42,25 @@ def bar(*, quiet: bool) -> Iterator[Progress | None]:
     if quiet or not sys.stderr.isatty():
         yield None
         return
+    began = time.monotonic()
+    with ExitStack() as drawn:
+        draw: list[Progress] = []
+
+        def advance(done: int, total: int) -> None:
+            if not draw and total >= _WORTH_A_BAR and time.monotonic() - began > _PATIENCE:
+                draw.append(_drawn(drawn, total))
+            for shown in draw:
+                shown(done, total)
+
+        yield advance
+
+
+def _drawn(until: ExitStack, total: int) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("reading headers"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    drawn = Bar(*columns, console=Console(stderr=True), transient=True)
-    task = drawn.add_task("")
-
-    def advance(done: int, total: int) -> None:
-        if total >= _WORTH_A_BAR:
-            drawn.start()
-            drawn.update(task, completed=done, total=total)
-
-    try:
-        yield advance
-    finally:
-        drawn.stop()
+    progress = until.enter_context(Bar(*columns, console=Console(stderr=True), transient=True))
+    task = progress.add_task("", total=total)
+    return lambda done, _: progress.update(task, completed=done)
