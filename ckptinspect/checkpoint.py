@@ -24,6 +24,7 @@ _ENOUGH_TO_RECOGNISE = 512
 _INDEX_READ_ANYWAY = 1_000_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
 _MAIN = (None, "main")
+_NAMED = 4
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -84,6 +85,7 @@ class _Assembly:
             shards = self._disjoint(shards)
         shards = await self._refolded(shards)
         shards = await self._without_repeats(shards, parts)
+        self._note_failures(shards)
         counted = {shard.path for shard in shards}
         return Checkpoint(
             ref=msgspec.structs.replace(self.ref, commit=await self.source.commit() or self.ref.commit),
@@ -96,6 +98,13 @@ class _Assembly:
             requests=self.source.requests,
             bytes_read=self.source.bytes_read,
         )
+
+    def _note_failures(self, shards: Sequence[Shard]) -> None:
+        failed = [shard.path for shard in shards if shard.error is not None]
+        if failed:
+            some = ", ".join(failed[:_NAMED]) + (", …" if len(failed) > _NAMED else "")
+            what = f"{len(failed)} of {number_of(len(shards), 'shard')} could not be read ({some})"
+            self.notes.append(Note("shards-failed", f"{what}: the figures are those of the others"))
 
     async def _selection(self) -> Selection:
         if self.ref.scheme == "local" and self.ref.path.endswith(".safetensors"):

@@ -1,6 +1,6 @@
 """The values that everything else passes around: frozen, exact, without I/O."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 from operator import mul
 
@@ -112,6 +112,10 @@ class Header(msgspec.Struct, frozen=True, dict=True):
     raw: bytes | None = None
     apart: tuple[str, ...] = ()
     hashes: Sequence[int] = ()
+
+    def __repr__(self) -> str:
+        tensors = sum(kind.count for kind in self.kinds)
+        return f"Header(length={self.length}, tensors={tensors}, kinds={len(self.kinds)}, defects={len(self.defects)})"
 
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -246,12 +250,13 @@ class Checkpoint(msgspec.Struct, frozen=True, dict=True):
         """The config.json of the root; an empty one where there is none."""
         return self.configs.get("") or Config()
 
-    @property
-    def tensors(self) -> Iterator[Tensor]:
+    def __repr__(self) -> str:
+        return f"Checkpoint({self.ref.given!r}, {self.layout}, {len(self.shards)} shards, via {self.via})"
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor of every shard that could be read. Needs a checkpoint opened with its names."""
-        for shard in self.shards:
-            if shard.header is not None:
-                yield from shard.header.tensors
+        return tuple(tensor for shard in self.shards if shard.header is not None for tensor in shard.header.tensors)
 
 
 class Config(msgspec.Struct, frozen=True):

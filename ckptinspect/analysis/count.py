@@ -53,6 +53,9 @@ class Count(msgspec.Struct, frozen=True, dict=True):
     explained: tuple[Explained, ...]
     namings: Mapping[str, Naming]
 
+    def __repr__(self) -> str:
+        return f"Count({len(self.rows)} rows, {self.total})"
+
     @cached_property
     def total(self) -> Tally:
         """All rows together."""

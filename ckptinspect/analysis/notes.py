@@ -16,7 +16,6 @@ def notes_on(checkpoint: Checkpoint, counted: Count) -> tuple[Note, ...]:
     """Everything to be said about a count, the checkpoint's own notes first."""
     return (
         *checkpoint.notes,
-        *_failures(checkpoint),
         *_one_shard(checkpoint),
         *_defects(checkpoint),
         *_ties(counted),
@@ -24,13 +23,6 @@ def notes_on(checkpoint: Checkpoint, counted: Count) -> tuple[Note, ...]:
         *_unexplained(counted),
         *_alternatives(checkpoint),
     )
-
-
-def _failures(checkpoint: Checkpoint) -> Iterator[Note]:
-    failed = [shard.path for shard in checkpoint.shards if shard.error is not None]
-    if failed:
-        what = f"{len(failed)} of {len(checkpoint.shards)} shards could not be read ({_some(failed)})"
-        yield Note("shards-failed", f"{what}: the figures are those of the others")
 
 
 def _one_shard(checkpoint: Checkpoint) -> Iterator[Note]:

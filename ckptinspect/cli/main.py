@@ -6,6 +6,7 @@ Only the verb that was asked for is imported: building all of them costs more th
 import gc
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
@@ -15,7 +16,7 @@ import ckptinspect
 from ckptinspect.cli.lane import LeanCommand
 from ckptinspect.cli.output import PipeClosedError
 from ckptinspect.errors import CkptInspectError
-from ckptinspect.text import escaped
+from ckptinspect.text import escaped, quoted
 
 
 class Verb(NamedTuple):
@@ -70,13 +71,13 @@ def run(arguments: list[str]) -> int:
         return 0
     except CkptInspectError as error:
         if debug:
-            raise
+            traceback.print_exc()
         return _say(str(error), _EXIT_CODES.get(error.kind, BUG))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last boundary: nothing may leave as a traceback
         if (usage := _usage_message(error)) is not None:
-            return _say(usage, USAGE)
+            return _say(_meant(arguments) or usage, USAGE)
         if debug:
-            raise
+            traceback.print_exc()
         what = f"a bug of ckptinspect: {type(error).__name__}: {error}"
         return _say(f"{what}; run it again with --debug and report what it prints", BUG)
 
@@ -150,6 +151,17 @@ def _usage_message(error: Exception) -> str | None:
     path = getattr(context, "command_path", "ckptinspect")
     message = str(error.format_message()).rstrip(".")
     return f"{message[:1].lower()}{message[1:]}; see {path} --help"
+
+
+def _meant(arguments: list[str]) -> str | None:
+    """What to say where more than one REF was given: the first may be a verb misspelt."""
+    plain = [argument for argument in arguments if not argument.startswith("-")]
+    if len(plain) < 2 or plain[0] in _NAMES or os.path.lexists(plain[0]):
+        return None
+    from difflib import get_close_matches
+
+    near = get_close_matches(plain[0], sorted(_NAMES), 1)
+    return f"{quoted(plain[0])} is no verb; did you mean {near[0]}?" if near else None
 
 
 def _say(sentence: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import sys
 from typing import TextIO
 
@@ -24,11 +25,15 @@ def emit(
 ) -> None:
     """Write a report. A file appears whole or not at all."""
     if output is None or output == "-":
+        if sys.stdout is None:
+            raise AccessError("standard output is closed", hint="name a file with -o")
         try:
             _render(report, form, sys.stdout, quiet=quiet, no_color=no_color)
             sys.stdout.flush()
         except BrokenPipeError:
             raise PipeClosedError from None
+        except OSError as error:
+            raise AccessError(f"it cannot be written: {error.strerror}", "standard output", "make room") from None
         return
     buffer = io.StringIO()
     _render(report, form, buffer, quiet=quiet, no_color=True)
@@ -36,12 +41,24 @@ def emit(
 
 
 def write_whole(path: str, content: bytes) -> None:
-    """Write a file by way of a temporary one beside it, so that no reader ever sees half of it."""
-    temporary = f"{path}.{os.getpid()}.tmp"
+    """Write a file by way of a temporary one beside it, so that no reader ever sees half of it.
+
+    What is there keeps its mode; a link leads to what is written; a device or a pipe is written to, not replaced.
+    """
+    target = os.path.realpath(path)
+    temporary = f"{target}.{os.getpid()}.tmp"
     try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            with open(path, "wb") as stream:
+                stream.write(content)
+            return
         with open(temporary, "xb") as file:
             file.write(content)
-        os.replace(temporary, path)
+        if os.path.exists(target):
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+        os.replace(temporary, target)
+    except BrokenPipeError:
+        raise PipeClosedError from None
     except OSError as error:
         if os.path.exists(temporary):
             os.unlink(temporary)

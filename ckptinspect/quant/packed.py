@@ -11,6 +11,11 @@ from ckptinspect.model import Config
 from ckptinspect.quant.base import Explained, Unit
 
 _INTEGERS = frozenset({"U8", "I8", "I16", "I32", "U32", "I64"})
+# What serves a packed weight under any of these schemes.
+_SERVING = (
+    *("weight_scale", "weight_scale_2", "weight_global_scale", "weight_zero_point", "weight_shape", "weight_g_idx"),
+    *("input_scale", "input_global_scale", "input_zero_point", "output_scale", "pre_quant_scale"),
+)
 # (container leaf, its dtypes, a sibling that must stand beside it, other siblings that serve it)
 _SIGNATURES: tuple[tuple[str, frozenset[str], str, tuple[str, ...]], ...] = (
     ("qweight", _INTEGERS, "scales", ("qzeros", "g_idx", "weight_global_scale", "act_global_scale")),
@@ -36,7 +41,12 @@ class Packed:
             if sibling not in unit.leaves or not unit.dtypes(container) & dtypes:
                 continue
             packed = [kind for kind in unit.leaves[container] if kind.dtype.code in dtypes]
-            served = {sibling, *others, *(leaf for leaf in unit.leaves if leaf.startswith("weight.quant_state"))}
+            served = {
+                sibling,
+                *others,
+                *_SERVING,
+                *(leaf for leaf in unit.leaves if leaf.startswith("weight.quant_state")),
+            }
             bookkeeping = frozenset(kind for leaf in served for kind in unit.leaves.get(leaf, ()))
             return Explained(self.name, None, None, "header", dict.fromkeys(packed), bookkeeping)
         return None

@@ -38,13 +38,14 @@ def notes_data(notes: Sequence[Note]) -> tuple[v1.NoteData, ...]:
     return tuple(v1.NoteData(note.code, note.message) for note in notes)
 
 
-def title_of(checkpoint: Checkpoint) -> str:
+def title_of(checkpoint: Checkpoint, layout: str | None = None) -> str:
     """One line on what is looked at: its name, layout and size."""
     ref, files = checkpoint.ref, checkpoint.shards
     revision = f" @ {ref.commit[:12] if ref.scheme == 'hub' else ref.commit}" if ref.commit else ""
+    form = checkpoint.layout if layout in {None, "snapshot"} else layout
     size = bytes_text(sum(shard.size for shard in files))
     count = f"{len(files)} file{'s' * (len(files) != 1)}"
-    return f"{ref.given}{revision}: {checkpoint.layout}, {count}, {size}, via {checkpoint.via}"
+    return f"{ref.given}{revision}: {form}, {count}, {size}, via {checkpoint.via}"
 
 
 def sorted_rows(rows: Sequence[T], given: str | None, columns: dict[str, Callable[[T], object]]) -> list[T]:

@@ -1,6 +1,7 @@
 """The machine's renderers: json, jsonl and csv, from the data alone. Same input, same bytes."""
 
 import csv
+from collections.abc import Mapping
 from typing import TextIO
 
 import msgspec
@@ -30,13 +31,13 @@ def csv_rows(report: Report, out: TextIO) -> None:
     """
     writer = csv.writer(out, lineterminator="\n")
     for number, row in enumerate(_rows(report, "csv")):
-        values = msgspec.structs.asdict(row)
+        values = msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
         if number == 0:
             writer.writerow(values)
         writer.writerow([_flat(value) for value in values.values()])
 
 
-def _rows(report: Report, form: str) -> "list[msgspec.Struct]":
+def _rows(report: Report, form: str) -> list[msgspec.Struct | Mapping[str, object]]:
     if report.rows is None:
         raise RefError(f"{report.kind} has no list to give as {form}", hint="use json, table, markdown or html")
     return list(report.rows())

@@ -3,7 +3,7 @@
 Blocks hold typed values, never formatted ones; each renderer formats and escapes once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -102,4 +102,4 @@ class Report(msgspec.Struct, frozen=True):
     title: str
     blocks: tuple[Block, ...]
     notes: tuple[str, ...] = ()
-    rows: Callable[[], Iterable[msgspec.Struct]] | None = None
+    rows: Callable[[], Iterable[msgspec.Struct | Mapping[str, object]]] | None = None

@@ -7,13 +7,13 @@ from ckptinspect.report.document import Column, Format, Report, Table
 _COLUMNS = (
     Column("dtype", Format.NAME),
     Column("bits", Format.NUMBER),
-    Column("kind", Format.NAME),
+    Column("kind", Format.NAME, spare=2),
     Column("sign", Format.NUMBER),
     Column("exponent", Format.NUMBER),
     Column("mantissa", Format.NUMBER),
     Column("largest", Format.NUMBER),
     Column("smallest", Format.NUMBER),
-    Column("note", Format.TEXT, spare=1),
+    Column("note", Format.TEXT, spare=3),
 )
 
 

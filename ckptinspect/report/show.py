@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
 
+from msgspec.structs import asdict
+
 from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.keys import GroupKey, keys_of, natural
 from ckptinspect.analysis.names import by_tensor
@@ -31,8 +33,7 @@ def show_report(
     if len(data.decomposition) > 1:
         blocks.append(_decomposition(counted))
     notes = tuple(note.message for note in data.notes)
-    main_list = data.groups if keys else data.modules
-    return Report("show", data, title_of(checkpoint), tuple(blocks), notes, lambda: main_list)
+    return Report("show", data, title_of(checkpoint, data.layout), tuple(blocks), notes, lambda: _flat(data))
 
 
 def _groups(counted: Count, by: Sequence[GroupKey]) -> list[v1.GroupData]:
@@ -141,22 +142,32 @@ def _table(data: v1.ShowData, hidden: int) -> Table:
         *(Column(name, Format.NAME) for name in data.by),
         Column("tensors", Format.COUNT),
         Column("parameters", Format.COUNT),
+        Column("share", Format.SHARE, spare=1),
         Column("bytes", Format.COUNT),
-        Column("", Format.SHORT_BYTES),
-        Column("share", Format.SHARE),
+        Column("size", Format.SHORT_BYTES, spare=2),
     )
     whole = totals.parameters or 1
     rows: list[Sequence[Cell]] = [
-        (*_cut(group.key), group.tensors, group.parameters, group.bytes, group.bytes, group.parameters / whole)
+        (*_cut(group.key), group.tensors, group.parameters, group.parameters / whole, group.bytes, group.bytes)
         for group in data.groups
     ]
     if hidden:
         shown = [sum(getattr(group, name) for group in data.groups) for name in ("tensors", "parameters", "bytes")]
         rest = (totals.tensors - shown[0], totals.parameters - shown[1], totals.tensor_bytes - shown[2])
-        rows.append((f"[{hidden} more]", *[None] * (keys - 1), *rest, rest[2], rest[1] / whole))
-    rows.append(("[header]", *[None] * keys, None, totals.header_bytes, totals.header_bytes, None))
-    foot = ("total", *[None] * (keys - 1), totals.tensors, totals.parameters, totals.file_bytes, totals.file_bytes, 1.0)
+        rows.append((f"[{hidden} more]", *[None] * (keys - 1), *rest[:2], rest[1] / whole, rest[2], rest[2]))
+    rows.append(("[header]", *[None] * keys, None, None, totals.header_bytes, totals.header_bytes))
+    total = "total" if not totals.unexplained_elements else "at least"
+    foot = (total, *[None] * (keys - 1), totals.tensors, totals.parameters, 1.0, totals.file_bytes, totals.file_bytes)
     return Table(columns, rows, (foot,))
+
+
+def _flat(data: v1.ShowData) -> list[dict[str, object]]:
+    """The groups with a column for each of their keys."""
+    return [dict(zip(data.by, group.key, strict=True)) | _figures(group) for group in data.groups]
+
+
+def _figures(group: v1.GroupData) -> dict[str, object]:
+    return {name: value for name, value in asdict(group).items() if name != "key"}
 
 
 def _cut(key: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,10 +8,11 @@ from operator import attrgetter
 from ckptinspect.analysis.count import count
 from ckptinspect.analysis.keys import natural
 from ckptinspect.analysis.names import rows_by_tensor
-from ckptinspect.model import Checkpoint
+from ckptinspect.model import Checkpoint, Note
 from ckptinspect.report import v1
 from ckptinspect.report.common import notes_data, ref_data, sorted_rows, title_of
 from ckptinspect.report.document import Cell, Column, Format, Report, Table
+from ckptinspect.text import escaped, quoted
 
 _COLUMNS = (
     Column("name", Format.NAME),
@@ -51,7 +52,12 @@ def tensors_report(
     ]
     found.sort(key=attrgetter("file", "begin", "end", "name"))
     tensors = tuple(sorted_rows(found, sort, _sortable())[:limit])
-    data = v1.TensorsData(ref_data(checkpoint.ref), tensors, notes_data(checkpoint.notes))
+    notes = [*checkpoint.notes]
+    if match is not None and not found:
+        notes.append(
+            Note("no-match", f"no name matches {quoted(match)}; a GLOB is for whole names: try '*{escaped(match)}*'")
+        )
+    data = v1.TensorsData(ref_data(checkpoint.ref), tensors, notes_data(notes))
     foot = _foot(data.tensors, hidden=len(found) - len(tensors))
     table = Table(_COLUMNS, [_row(tensor) for tensor in tensors], foot)
     return Report(
@@ -59,7 +65,7 @@ def tensors_report(
         data,
         title_of(checkpoint),
         (table,),
-        tuple(note.message for note in checkpoint.notes),
+        tuple(note.message for note in notes),
         lambda: tensors,
     )
 

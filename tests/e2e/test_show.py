@@ -16,21 +16,21 @@ REAL = FIXTURES / "real"
 QWEN = """\
 fixtures/real/Qwen2-VL-7B-Instruct.snap: sharded, 4 files, 16.58 GB, via snapshot
 
-module    dtype  tensors     parameters           bytes               share
-visual    BF16       391    675,759,104   1,351,518,208   1.35 GB    8.15 %
-model     BF16       338  7,070,619,136  14,141,238,272  14.14 GB   85.28 %
-lm_head   BF16         1    544,997,376   1,089,994,752   1.09 GB    6.57 %
-[header]                                         79,512  79.51 kB
-total                730  8,291,375,616  16,582,830,744  16.58 GB  100.00 %
+module    dtype  tensors     parameters     share           bytes      size
+visual    BF16       391    675,759,104    8.15 %   1,351,518,208   1.35 GB
+model     BF16       338  7,070,619,136   85.28 %  14,141,238,272  14.14 GB
+lm_head   BF16         1    544,997,376    6.57 %   1,089,994,752   1.09 GB
+[header]                                                   79,512  79.51 kB
+total                730  8,291,375,616  100.00 %  16,582,830,744  16.58 GB
 """
 
 GPT2 = """\
 fixtures/real/gpt2.snap: single, 1 file, 548.11 MB, via snapshot
 
-module    dtype  tensors   parameters        bytes                share
-model     F32        160  124,439,808  548,090,880  548.09 MB  100.00 %
-[header]                                    14,352   14.35 kB
-total                160  124,439,808  548,105,232  548.11 MB  100.00 %
+module    dtype  tensors   parameters     share        bytes       size
+model     F32        160  124,439,808  100.00 %  548,090,880  548.09 MB
+[header]                                              14,352   14.35 kB
+total                160  124,439,808  100.00 %  548,105,232  548.11 MB
 
 How the count comes about
 137,022,720  stored elements
@@ -133,7 +133,7 @@ def test_rows_can_be_sorted_and_limited_and_the_rest_is_a_row() -> None:
 
     assert [row[0] for row in rows[1:3]] == ["mlp", "embedding"]
     assert rows[3][:2] == ["[4", "more]"]
-    assert rows[-1] == ["total", "82", "326,528", "661,176", "661.18", "kB", "100.00", "%"]
+    assert rows[-1] == ["total", "82", "326,528", "100.00", "%", "661,176", "661.18", "kB"]
 
 
 def test_csv_and_jsonl_give_the_modules() -> None:
