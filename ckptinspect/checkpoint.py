@@ -12,7 +12,7 @@ from ckptinspect.index import Index, parse_index
 from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
 from ckptinspect.naming.mtp import mtp_marks
 from ckptinspect.repeats import disjoint, repeats_in, share_names
-from ckptinspect.selection import Part, PartFiles, Selection, needs_index, resolve, select, single
+from ckptinspect.selection import Part, PartFiles, Selection, needs_index, resolve, select, single, without_weights
 from ckptinspect.sources.base import Source, each
 from ckptinspect.text import number_of
 
@@ -72,12 +72,14 @@ class _Assembly:
         self.sizes: dict[str, int] | None = None
         self.configs: dict[str, Config] = {}
         self.marks: tuple[str, ...] = ()
+        self.promised: set[int] = set()
         self.done = 0
         self.total = 0
 
     async def checkpoint(self) -> Checkpoint:
         selection = await self._selection()
         parts = [resolve(part, await self._index(part, selection), self.sizes) for part in selection.parts]
+        self.notes += [note for part in parts for note in part.notes]
         shards, via = await self._shards(parts)
         if all(shard.header is None for shard in shards):
             raise next(shard.error for shard in shards if shard.error is not None)
@@ -86,6 +88,7 @@ class _Assembly:
         shards = await self._refolded(shards)
         shards = await self._without_repeats(shards, parts)
         self._note_failures(shards)
+        self._note_broken_promises(shards)
         counted = {shard.path for shard in shards}
         return Checkpoint(
             ref=msgspec.structs.replace(self.ref, commit=await self.source.commit() or self.ref.commit),
@@ -94,7 +97,7 @@ class _Assembly:
             shards=tuple(shards),
             configs=self.configs,
             alternatives=tuple(path for path in selection.weights if path not in counted),
-            notes=(*self.notes, *(note for part in parts for note in part.notes)),
+            notes=tuple(self.notes),
             requests=self.source.requests,
             bytes_read=self.source.bytes_read,
         )
@@ -105,6 +108,16 @@ class _Assembly:
             some = ", ".join(failed[:_NAMED]) + (", …" if len(failed) > _NAMED else "")
             what = f"{len(failed)} of {number_of(len(shards), 'shard')} could not be read ({some})"
             self.notes.append(Note("shards-failed", f"{what}: the figures are those of the others"))
+
+    def _note_broken_promises(self, shards: Sequence[Shard]) -> None:
+        """Tensors that an index names and no shard has. Where a shard failed or the index is stale, that is known."""
+        headers = [shard.header for shard in shards if shard.header is not None]
+        if len(headers) < len(shards) or any(note.code == "index-stale" for note in self.notes):
+            return
+        absent = self.promised.difference(*(header.hashes for header in headers))
+        if self.promised and absent:
+            message = f"the index names {number_of(len(absent), 'tensor')} that no shard has"
+            self.notes.append(Note("tensors-absent", message))
 
     async def _selection(self) -> Selection:
         if self.ref.scheme == "local" and self.ref.path.endswith(".safetensors"):
@@ -118,6 +131,9 @@ class _Assembly:
         below = folder and folder + "/"
         pipeline = await self._small(below + "model_index.json", pipeline_components)
         modules = await self._small(below + "modules.json", sentence_modules)
+        for component in without_weights(files, folder, pipeline or ()):
+            message = f"the component {component} has a config and no safetensors file: it is not counted"
+            self.notes.append(Note("component-without-weights", message))
         return select(files, folder, pipeline or (), modules or ())
 
     async def _index(self, part: Part, selection: Selection) -> Index | None:
@@ -130,12 +146,14 @@ class _Assembly:
         if not free and not needs_index(part, selection.weights):
             return None
         try:
-            return parse_index(await self.source.read(path, 0, size), path)
+            index = parse_index(await self.source.read(path, 0, size), path)
         except FormatError as error:
             if not part.chosen.files:
                 raise
             self.notes.append(Note("index-unreadable", f"{path} was left aside: {error.what}"))
             return None
+        self.promised.update(map(hash, index.weight_map))
+        return index
 
     async def _size(self, path: str) -> int:
         if self.sizes is not None and self.source.concurrency > 1:
@@ -233,7 +251,9 @@ class _Assembly:
             # Read into the one name: a header may be 100 MB, and a second copy of it serves nobody.
             raw += await self.source.read(path, 8 + len(raw), 8 + length)
         del first
-        header = parse_header(raw, size, names=self._keeps_names, apart=self.marks, hashed=self.total > 1)
+        header = parse_header(
+            raw, size, names=self._keeps_names, apart=self.marks, hashed=self.total > 1 or bool(self.promised)
+        )
         if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
             raise LayoutError(fatal.message, path, "the file is damaged or was not fetched whole; fetch it again")
         return header

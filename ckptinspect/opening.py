@@ -3,7 +3,7 @@
 import os
 
 from ckptinspect.checkpoint import Reading, read_checkpoint
-from ckptinspect.errors import UnreachableError
+from ckptinspect.errors import NotFoundError, SourceError, UnreachableError
 from ckptinspect.model import Checkpoint, Ref
 from ckptinspect.refs import parse_ref
 from ckptinspect.sources.base import Source, run
@@ -32,8 +32,23 @@ async def open_checkpoint_async(
 
 def open_reading(ref: Ref, reading: Reading, *, offline: bool = False) -> Checkpoint:
     """The checkpoint at a parsed REF, read as ``reading`` says."""
+    asked = ref
     ref, source = source_of(ref, offline=offline)
-    return run(source, read_checkpoint(source, ref, reading))
+    try:
+        return run(source, read_checkpoint(source, ref, reading))
+    except SourceError as error:
+        raise _explained(error, asked) from None
+
+
+def _explained(error: SourceError, ref: Ref) -> SourceError:
+    """The error with what the user typed in it: of a URL the whole, of a bare name that no file is called so."""
+    if ref.scheme == "remote" and ref.given not in (error.where or ""):
+        return error.at(ref.given)
+    missing = isinstance(error, (NotFoundError, UnreachableError)) and error.where in {ref.given, ref.location}
+    if ref.scheme == "hub" and "://" not in ref.given and missing:
+        hint = f"{error.hint}; no file or folder here has that name either" if error.hint else None
+        return type(error)(error.what, error.where, hint)
+    return error
 
 
 def source_of(ref: Ref, *, offline: bool = False) -> tuple[Ref, Source]:

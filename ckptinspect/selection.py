@@ -125,6 +125,19 @@ def select(
     raise _nothing(folders, folder)
 
 
+def without_weights(files: Sequence[File], folder: str, pipeline: Sequence[str]) -> list[str]:
+    """The components that should have weights, by their config.json, and have none.
+
+    Schedulers, tokenizers and feature extractors have configs of other names (diffusers, ``ConfigMixin``).
+    """
+    folders = _by_folder(files, folder)
+    return [
+        name
+        for name in pipeline
+        if "config.json" in folders.get(_join(folder, name), ()) and not _component(folders, _join(folder, name), name)
+    ]
+
+
 def _own(folders: Mapping[str, Sequence[str]], folder: str, modules: Sequence[str]) -> tuple[str, list[Part]]:
     """The weights in the folder itself, with those of its sentence-transformers modules."""
     extra = [

@@ -1,11 +1,5 @@
 """How names and numbers are written for people: one byte formatter, one way to make a hostile name harmless."""
 
-import unicodedata
-
-# Categories that can move the cursor, hide or reorder text: control, format (bidi, zero width),
-# surrogate, private use, unassigned, line and paragraph separators.
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-
 
 def escaped(text: str) -> str:
     r"""``text`` with every character that could act on a terminal or reorder a line written as an escape.
@@ -15,7 +9,7 @@ def escaped(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(char if unicodedata.category(char) not in _UNSAFE else _escape(char) for char in text)
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
 def _escape(char: str) -> str:

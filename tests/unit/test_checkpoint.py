@@ -307,3 +307,26 @@ def test_a_header_that_is_not_plain_gives_the_same_answer(tmp_path: Path) -> Non
     (tmp_path / "model.safetensors").write_bytes(len(raw).to_bytes(8, "little") + raw + bytes(32))
 
     assert [tensor.name for tensor in open_checkpoint(tmp_path).tensors] == list(A)
+
+
+def test_tensors_that_the_index_names_and_no_shard_has_are_told(tmp_path: Path, names: bool) -> None:
+    write_sharded(tmp_path, {"model-00001-of-00002.safetensors": A, "model-00002-of-00002.safetensors": B})
+    write_safetensors(tmp_path / "model-00002-of-00002.safetensors", A)
+
+    notes = {note.code: note.message for note in open_checkpoint(tmp_path, names=names).notes}
+
+    assert notes == {
+        "repeated-tensors": "2 tensors in more than one shard: counted once",
+        "tensors-absent": "the index names 1 tensor that no shard has",
+    }
+
+
+def test_a_component_with_a_config_and_no_weights_is_told(tmp_path: Path) -> None:
+    write_json(tmp_path / "model_index.json", {"unet": ["d", "U"], "vae": ["d", "V"], "scheduler": ["d", "S"]})
+    write_safetensors(tmp_path / "unet" / "diffusion_pytorch_model.safetensors", {"conv_in.bias": ("F16", (7,))})
+    write_json(tmp_path / "vae" / "config.json", {})
+    write_json(tmp_path / "scheduler" / "scheduler_config.json", {})
+
+    assert [note.message for note in open_checkpoint(tmp_path).notes] == [
+        "the component vae has a config and no safetensors file: it is not counted"
+    ]
