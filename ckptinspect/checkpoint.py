@@ -6,9 +6,17 @@ from typing import TypeVar
 import msgspec
 
 from ckptinspect.config import parse_config, pipeline_components, sentence_modules
-from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
+from ckptinspect.errors import (
+    CkptInspectError,
+    FormatError,
+    HeaderError,
+    IndexMismatchError,
+    LayoutError,
+    NotFoundError,
+    SourceError,
+)
 from ckptinspect.header import header_length, parse_header
-from ckptinspect.index import Index, parse_index
+from ckptinspect.index import MAX_BYTES, Index, parse_index
 from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
 from ckptinspect.naming.mtp import mtp_marks
 from ckptinspect.repeats import disjoint, repeats_in, share_names
@@ -146,7 +154,7 @@ class _Assembly:
         if not free and not needs_index(part, selection.weights):
             return None
         try:
-            index = parse_index(await self.source.read(path, 0, size), path)
+            index = await self._parsed_index(path, size)
         except FormatError as error:
             if not part.chosen.files:
                 raise
@@ -154,6 +162,12 @@ class _Assembly:
             return None
         self.promised.update(map(hash, index.weight_map))
         return index
+
+    async def _parsed_index(self, path: str, size: int) -> Index:
+        if size > MAX_BYTES:
+            what = f"the index takes {size} bytes, over the limit of {MAX_BYTES}"
+            raise IndexMismatchError(what, path, "fetch it again, or name the shards' folder without it")
+        return parse_index(await self.source.read(path, 0, size), path)
 
     async def _size(self, path: str) -> int:
         if self.sizes is not None and self.source.concurrency > 1:
@@ -322,7 +336,7 @@ class _Assembly:
                 continue
             path = _below(part.folder, part.chosen.index)
             try:
-                index = parse_index(await self.source.read(path, 0, await self._size(path)), path)
+                index = await self._parsed_index(path, await self._size(path))
             except CkptInspectError:
                 continue
             found |= {name: _below(part.folder, shard) for name, shard in index.weight_map.items()}

@@ -37,8 +37,6 @@ class _File(msgspec.Struct):
 def parse_index(raw: bytes, path: str) -> Index:
     """The index in ``raw``. Raises IndexMismatchError where it is no index or names a file outside its folder."""
     hint = "fetch it again, or name the shards' folder without it"
-    if len(raw) > MAX_BYTES:
-        raise IndexMismatchError(f"the index takes {len(raw)} bytes, over the limit of {MAX_BYTES}", path, hint)
     try:
         file = msgspec.json.decode(raw, type=_File)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

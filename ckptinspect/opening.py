@@ -42,8 +42,10 @@ def open_reading(ref: Ref, reading: Reading, *, offline: bool = False) -> Checkp
 
 def _explained(error: SourceError, ref: Ref) -> SourceError:
     """The error with what the user typed in it: of a URL the whole, of a bare name that no file is called so."""
-    if ref.scheme == "remote" and ref.given not in (error.where or ""):
-        return error.at(ref.given)
+    if ref.scheme == "remote":
+        from ckptinspect.sources.remote_url import shown
+
+        return error if shown(ref.given) in (error.where or "") else error.at(shown(ref.given))
     missing = isinstance(error, (NotFoundError, UnreachableError)) and error.where in {ref.given, ref.location}
     if ref.scheme == "hub" and "://" not in ref.given and missing:
         hint = f"{error.hint}; no file or folder here has that name either" if error.hint else None
@@ -64,9 +66,11 @@ def source_of(ref: Ref, *, offline: bool = False) -> tuple[Ref, Source]:
     if offline:
         raise UnreachableError("this is a URL, and --offline was asked for", ref.given, "leave out --offline")
     from ckptinspect.sources.remote import RemoteSource, split_url
+    from ckptinspect.sources.remote_url import shown
 
     folder, name = split_url(ref.location)
-    return Ref(ref.given, "remote", folder, path=name), RemoteSource(ref.location)
+    # A signature or a password is for the source alone: what is reported, or kept in a snapshot, is without.
+    return Ref(shown(ref.given), "remote", shown(folder), path=name), RemoteSource(ref.location)
 
 
 def _snapshot(ref: Ref) -> tuple[Ref, Source]:

@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _dispatched(arguments: list[str]) -> int:
-    completing = any(name.startswith("_") and name.endswith("_COMPLETE") for name in os.environ)
+    completing = "_CKPTINSPECT_COMPLETE" in os.environ
     arguments = arguments or ["--help"]
     if completing or arguments[0] in _OWN_OPTIONS:
         command, program = typer.main.get_command(_whole()), "ckptinspect"

@@ -19,6 +19,7 @@ from ckptinspect.sources.base import Source
 from ckptinspect.sources.budget import Budget, Quota
 from ckptinspect.sources.failures import not_answered, transport_failure
 from ckptinspect.sources.retry import Allowance, Retry, TransientError
+from ckptinspect.text import escaped
 
 if TYPE_CHECKING:
     from ckptinspect.sources.hub_library import httpx
@@ -140,7 +141,7 @@ class HttpClient:
         if seconds > _WORTH_TELLING and now >= self._told_until:
             # Once, not once for each of sixteen reads: silence would look like a hang.
             self._told_until = now + seconds
-            log.warning("%s: the server's quota is used up; waiting %.0f s", where, seconds)
+            log.warning("%s: the server's quota is used up; waiting %.0f s", escaped(where or ""), seconds)
         await asyncio.sleep(seconds)
 
 

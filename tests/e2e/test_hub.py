@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -312,3 +313,17 @@ def test_plain_https_urls_are_read_by_ranges(hub: TestHub, tmp_path: Path) -> No
     for ref in (f"{url}/model-00002-of-00002.safetensors", f"{url}/model.safetensors.index.json"):
         data = ask(hub, tmp_path, ref, "-f", "json").data
         assert data["totals"]["parameters"] in {6400, 6464}
+
+
+def test_a_signature_in_a_url_is_in_no_answer_no_snapshot_and_no_error(hub: TestHub, tmp_path: Path) -> None:
+    secret, snapshot = "X-Amz-Signature=SECRET", tmp_path / "x.snap"
+    url = f"{hub.cdn}/files/org/name/model-00002-of-00002.safetensors?{secret}"
+
+    shown = ask(hub, tmp_path, url, "-f", "json")
+    kept = ask(hub, tmp_path, "snapshot", url, "-o", str(snapshot))
+    failed = ask(hub, tmp_path, f"{hub.cdn}/files/org/name/absent.safetensors?{secret}")
+
+    assert shown.data["totals"]["parameters"] == 6400
+    assert (kept.code, failed.code) == (0, 3)
+    assert "SECRET" not in shown.out + shown.err + kept.out + kept.err + failed.out + failed.err
+    assert b"SECRET" not in zipfile.ZipFile(snapshot).read("ckptinspect.json")

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -330,3 +331,18 @@ def test_a_component_with_a_config_and_no_weights_is_told(tmp_path: Path) -> Non
     assert [note.message for note in open_checkpoint(tmp_path).notes] == [
         "the component vae has a config and no safetensors file: it is not counted"
     ]
+
+
+def test_an_index_beyond_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "other.safetensors", A)
+    index = tmp_path / "model.safetensors.index.json"
+    index.touch()
+    os.truncate(index, 4_000_000_000)
+
+    with pytest.raises(IndexMismatchError) as error:
+        open_checkpoint(index)
+
+    assert str(error.value) == (
+        "model.safetensors.index.json: the index takes 4000000000 bytes, over the limit of 250000000; "
+        "fetch it again, or name the shards' folder without it"
+    )
