@@ -20,7 +20,17 @@ from ckptinspect.index import MAX_BYTES, Index, parse_index
 from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
 from ckptinspect.naming.mtp import mtp_marks
 from ckptinspect.repeats import disjoint, repeats_in, share_names
-from ckptinspect.selection import Part, PartFiles, Selection, needs_index, resolve, select, single, without_weights
+from ckptinspect.selection import (
+    Part,
+    PartFiles,
+    Selection,
+    joined,
+    needs_index,
+    resolve,
+    select,
+    single,
+    without_weights,
+)
 from ckptinspect.sources.base import Source, each
 from ckptinspect.text import number_of
 
@@ -148,7 +158,7 @@ class _Assembly:
         """The index of a part where it decides, or where it is small enough to have a look at."""
         if part.chosen.index is None:
             return None
-        path = _below(part.folder, part.chosen.index)
+        path = joined(part.folder, part.chosen.index)
         size = await self._size(path)
         free = self.source.concurrency == 1 and size <= _INDEX_READ_ANYWAY
         if not free and not needs_index(part, selection.weights):
@@ -191,7 +201,7 @@ class _Assembly:
 
     async def _shards(self, parts: Sequence[PartFiles]) -> tuple[list[Shard], str]:
         jobs = [_Job(path, files.part.component) for files in parts for path in files.paths]
-        jobs += [_Job(_below(files.part.folder, ""), files.part.component, config=True) for files in parts]
+        jobs += [_Job(joined(files.part.folder, ""), files.part.component, config=True) for files in parts]
         # Configs first where reads go one by one: what they say decides how names are folded.
         jobs.sort(key=lambda job: not job.config)
         shards = await self._by_endpoint(parts, jobs)
@@ -215,7 +225,7 @@ class _Assembly:
 
         async def fetch(job: _Job | None) -> None:
             if job is None:
-                bodies.append(await self.source.sharded_headers(_below(folder, index)))
+                bodies.append(await self.source.sharded_headers(joined(folder, index)))
             elif job.config:
                 await self._job(job)
 
@@ -334,12 +344,12 @@ class _Assembly:
         for part in (files.part for files in parts):
             if part.chosen.index is None:
                 continue
-            path = _below(part.folder, part.chosen.index)
+            path = joined(part.folder, part.chosen.index)
             try:
                 index = await self._parsed_index(path, await self._size(path))
             except CkptInspectError:
                 continue
-            found |= {name: _below(part.folder, shard) for name, shard in index.weight_map.items()}
+            found |= {name: joined(part.folder, shard) for name, shard in index.weight_map.items()}
         return found
 
 
@@ -356,7 +366,3 @@ def _placed(error: CkptInspectError, path: str) -> CkptInspectError:
 def _missing(path: str, component: str) -> Shard:
     error = NotFoundError("the shard is missing", path, "fetch it: the checkpoint is not whole without it")
     return Shard(path, 0, None, error, component)
-
-
-def _below(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name

@@ -13,6 +13,7 @@ import msgspec
 from ckptinspect.errors import CkptInspectError, FormatError
 from ckptinspect.header import parse_header
 from ckptinspect.model import Header
+from ckptinspect.selection import joined
 
 _SLACK = 1024
 
@@ -38,7 +39,7 @@ def headers_from(
     """
     try:
         answer = msgspec.json.decode(body, type=_Answer)
-        raws = {f"{folder}/{name}" if folder else name: raw for name, raw in answer.headers.items()}
+        raws = {joined(folder, name): raw for name, raw in answer.headers.items()}
         if set(raws) != set(expected):
             raise FormatError("it names other shards than the listing")
         return {path: _header(bytes(raw), path, sizes[path], apart) for path, raw in sorted(raws.items())}

@@ -233,7 +233,6 @@ class Checkpoint(msgspec.Struct, frozen=True, dict=True):
     layout: str
     shards: tuple[Shard, ...]
     configs: Mapping[str, "Config"]
-    weight_map: Mapping[str, str] | None = None
     alternatives: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     requests: int = 0

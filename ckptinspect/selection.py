@@ -113,9 +113,9 @@ def select(
     folders that have some.
     """
     folders = _by_folder(files, folder)
-    weights = tuple(_join(path, name) for path, names in folders.items() for name in names if name.endswith(SUFFIX))
+    weights = tuple(joined(path, name) for path, names in folders.items() for name in names if name.endswith(SUFFIX))
     for layout, parts in (
-        ("pipeline", [part for name in pipeline for part in _component(folders, _join(folder, name), name)]),
+        ("pipeline", [part for name in pipeline for part in _component(folders, joined(folder, name), name)]),
         _own(folders, folder, modules),
         _below(folders),
     ):
@@ -134,7 +134,8 @@ def without_weights(files: Sequence[File], folder: str, pipeline: Sequence[str])
     return [
         name
         for name in pipeline
-        if "config.json" in folders.get(_join(folder, name), ()) and not _component(folders, _join(folder, name), name)
+        if "config.json" in folders.get(joined(folder, name), ())
+        and not _component(folders, joined(folder, name), name)
     ]
 
 
@@ -144,7 +145,7 @@ def _own(folders: Mapping[str, Sequence[str]], folder: str, modules: Sequence[st
         part
         for number, name in enumerate(modules)
         if name
-        for part in _component(folders, _join(folder, name), name if number else "")
+        for part in _component(folders, joined(folder, name), name if number else "")
     ]
     own = sets_in(folders.get(folder, ()))
     if not own:
@@ -185,7 +186,7 @@ def _component(folders: Mapping[str, Sequence[str]], folder: str, component: str
     if "model_index.json" not in names:
         return []
     return [
-        Part(_join(component, path[len(folder) + 1 :]), path, inner[0])
+        Part(joined(component, path[len(folder) + 1 :]), path, inner[0])
         for path in sorted(folders)
         if path.startswith(folder + "/") and (inner := sets_in(folders[path]))
     ]
@@ -254,7 +255,7 @@ def needs_index(part: Part, weights: Sequence[str]) -> bool:
     if chosen.index is None:
         return False
     here = {path for path in weights if path.rpartition("/")[0] == part.folder}
-    return not chosen.files or bool(chosen.missing) or here != {_join(part.folder, name) for name in chosen.files}
+    return not chosen.files or bool(chosen.missing) or here != {joined(part.folder, name) for name in chosen.files}
 
 
 def resolve(part: Part, index: Index | None, present: Mapping[str, int] | None) -> PartFiles:
@@ -269,7 +270,7 @@ def resolve(part: Part, index: Index | None, present: Mapping[str, int] | None) 
         return PartFiles(part, _within(part, chosen.files), _within(part, chosen.missing))
     named = _within(part, index.shards)
     there = tuple(path for path in named if present is None or path in present)
-    where = _join(part.folder, chosen.index or "")
+    where = joined(part.folder, chosen.index or "")
     if there:
         return PartFiles(part, there, tuple(path for path in named if path not in there))
     if not chosen.files:
@@ -284,7 +285,7 @@ def resolve(part: Part, index: Index | None, present: Mapping[str, int] | None) 
 
 
 def _within(part: Part, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_join(part.folder, name) for name in names)
+    return tuple(joined(part.folder, name) for name in names)
 
 
 def _by_folder(files: Iterable[File], below: str) -> dict[str, list[str]]:
@@ -297,5 +298,10 @@ def _by_folder(files: Iterable[File], below: str) -> dict[str, list[str]]:
     return folders
 
 
-def _join(folder: str, name: str) -> str:
+def joined(folder: str, name: str) -> str:
+    """The path of a file in a folder; of one at the root, its name.
+
+    >>> joined("unet", "config.json"), joined("", "config.json")
+    ('unet/config.json', 'config.json')
+    """
     return f"{folder}/{name}" if folder else name

@@ -242,12 +242,3 @@ class SnapshotData(msgspec.Struct, frozen=True):
     files: int
     headers: int
     sha256: str
-
-
-class ErrorData(msgspec.Struct, frozen=True):
-    """What a failed verb gives instead of its data."""
-
-    kind: str
-    what: str
-    where: str | None
-    hint: str | None
