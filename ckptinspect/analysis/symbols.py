@@ -130,6 +130,13 @@ class Names:
             return tuple(self._any_order(path, rule, shape, role))
         return tuple(self._dim(path, what, value, role) for what, value in zip(rule, shape, strict=True))
 
+    def said(self, path: str, kind: str, shape: Shape, role: Role) -> tuple[tuple[Symbol, ...], ...]:
+        """What the config gives for each dimension, whether it fits or not; none where no rule is for such a path."""
+        rule = _rule(path, kind, len(shape))
+        if rule is None or len(rule) != len(shape):
+            return ()
+        return tuple(tuple(self._symbols(path, what, role)) for what in rule)
+
     def count(self, path: str, indices: Sequence[int], items: int) -> Dim:
         """How many equal items a container has, at these indices out of all ``items``; ``path`` leads to the first."""
         *words, _ = path.split(".")

@@ -31,6 +31,7 @@ VERBS = (
     Verb("tensors", "List every tensor: name, shape, dtype, bytes, offsets, file."),
     Verb("tree", "Draw the module tree, repeated layers folded."),
     Verb("formula", "Derive the closed form of the parameter count."),
+    Verb("estimate", "Estimate memory and FLOPs to load, run and train it."),
     Verb("snapshot", "Keep the headers, config and index in one small file."),
     Verb("dtypes", "Explain the number formats."),
 )

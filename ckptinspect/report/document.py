@@ -91,7 +91,50 @@ class Formulas(msgspec.Struct, frozen=True):
     equations: tuple[tuple[str, str, int], ...]
 
 
-Block = Table | Sum | Tree | Lines | Formulas
+class Figure(msgspec.Struct, frozen=True):
+    """A number with how it comes about: ``formula`` in numbers, ``words`` with names, ``marks`` its remarks.
+
+    ``short`` and ``binary`` are the value in larger units. Without a value, ``reason`` says why there is none.
+    """
+
+    name: str
+    value: int | None
+    short: str
+    binary: str
+    formula: str
+    exact: bool
+    words: str = ""
+    marks: tuple[int, ...] = ()
+    reason: str = ""
+
+    @property
+    def derivation(self) -> tuple[str, ...]:
+        """The formula in words, where it has any, and in numbers with its marks; or the reason for having none."""
+        if self.value is None:
+            return (f"no figure: {self.reason}",)
+        marks = f"  [{', '.join(map(str, self.marks))}]" if self.marks else ""
+        sign = "=" if self.exact else "≈"
+        words = (f"{sign} {self.words}",) if self.words else ()
+        return (*words, f"{'=' if words else sign} {self.formula}{marks}")
+
+
+class FigureGroup(msgspec.Struct, frozen=True):
+    """Figures under one title; ``remarks`` are those that their marks number, from 1, ``about`` holds for all."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    remarks: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """Groups of figures, all aligned alike; ``legend`` explains their signs."""
+
+    groups: tuple[FigureGroup, ...]
+    legend: str
+
+
+Block = Table | Sum | Tree | Lines | Formulas | Figures
 
 
 class Report(msgspec.Struct, frozen=True):

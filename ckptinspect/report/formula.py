@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from ckptinspect.analysis.count import count
+from ckptinspect.analysis.expected import Disagreement, disagreements
 from ckptinspect.analysis.formula import Formula, formulas
 from ckptinspect.analysis.notes import notes_on
 from ckptinspect.model import Checkpoint, Note
@@ -17,7 +18,8 @@ def formula_report(checkpoint: Checkpoint, module: str | None = None, *, symbols
     """The formulas of all modules, or of one, in numbers or with the config's names."""
     counted = count(checkpoint)
     found = formulas(checkpoint, counted, module)
-    notes = notes_data((*notes_on(checkpoint, counted), *_notes(found, symbols=symbols)))
+    wrong = disagreements(counted, checkpoint.config) if symbols else ()
+    notes = notes_data((*notes_on(checkpoint, counted), *_notes(found, symbols=symbols), *_wrong(wrong)))
     modules = tuple(_data(formula, symbols=symbols) for formula in found)
     data = v1.FormulaData(
         ref=ref_data(checkpoint.ref),
@@ -65,6 +67,12 @@ def _notes(found: Sequence[Formula], *, symbols: bool) -> Iterator[Note]:
     derived = {item for formula in found for item in formula.derived.items() if item[0] in formula.symbols}
     for name, meaning in sorted(derived):
         yield Note("derived-symbol", f"{name} is no key of the config; it is {meaning}")
+
+
+def _wrong(disagreements: Sequence[Disagreement]) -> Iterator[Note]:
+    """Why a number has no name that one would expect."""
+    for disagreement in disagreements:
+        yield Note("config-disagrees", disagreement.sentence)
 
 
 def _blocks(data: v1.FormulaData) -> Iterator[Block]:

@@ -6,7 +6,7 @@ from html import escape
 from typing import TextIO
 
 from ckptinspect.report.cells import written
-from ckptinspect.report.document import Branch, Cell, Column, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.report.document import Branch, Cell, Column, Figure, Figures, Formulas, Lines, Report, Sum, Table, Tree
 from ckptinspect.text import bytes_text, escaped
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -127,3 +127,26 @@ def _(block: Lines) -> Iterator[str]:
 def _(block: Formulas) -> Iterator[str]:
     for name, expression, value in block.equations:
         yield f"<p><strong>{_text(name)}</strong> = {value:,} =<br><code>{_text(expression)}</code></p>"
+
+
+@_lines.register
+def _(block: Figures) -> Iterator[str]:
+    for group in block.groups:
+        yield f"<h2>{_text(group.title)}</h2>"
+        yield from (f"<p>{_text(about)}</p>" for about in group.about)
+        yield '<div class="wide"><table>'
+        yield '<thead><tr><th scope="col">figure</th><th scope="col" class="n">value</th><th></th><th></th>'
+        yield '<th scope="col">formula</th></tr></thead>'
+        yield "<tbody>"
+        yield from map(_figure, group.figures)
+        yield "</tbody></table></div>"
+        if group.remarks:
+            yield f"<ol>{''.join(f'<li>{_text(remark)}</li>' for remark in group.remarks)}</ol>"
+    yield f"<p>{_text(block.legend)}</p>"
+
+
+def _figure(figure: Figure) -> str:
+    value = f"{figure.value:,}" if figure.value is not None else "–"
+    numbers = "".join(f'<td class="n">{_text(text)}</td>' for text in (value, figure.short, figure.binary))
+    formula = "<br>".join(map(_text, figure.derivation))
+    return f'<tr><td>{_text(figure.name)}</td>{numbers}<td class="name">{formula}</td></tr>'

@@ -5,7 +5,7 @@ from functools import singledispatch
 from typing import TextIO
 
 from ckptinspect.report.cells import written
-from ckptinspect.report.document import Branch, Cell, Column, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.report.document import Branch, Cell, Column, Figures, Formulas, Lines, Report, Sum, Table, Tree
 from ckptinspect.text import bytes_text, escaped
 
 _ACTIVE = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#+!|~$&"})
@@ -86,3 +86,21 @@ def _(block: Lines) -> Iterator[str]:
 def _(block: Formulas) -> Iterator[str]:
     for name, expression, value in block.equations:
         yield f"- **{_text(name)}** = {value:,} = `{expression}`"
+
+
+@_lines.register
+def _(block: Figures) -> Iterator[str]:
+    for group in block.groups:
+        yield from (f"### {_text(group.title)}", "")
+        yield from (line for about in group.about for line in (_text(about), ""))
+        yield _row(["figure", "value", "", "", "formula"])
+        yield _row(["---", "---:", "---:", "---:", "---"])
+        for figure in group.figures:
+            value = f"{figure.value:,}" if figure.value is not None else "–"
+            yield _row(
+                [_text(text) for text in (figure.name, value, figure.short, figure.binary, " ".join(figure.derivation))]
+            )
+        yield ""
+        yield from (f"{mark}. {_text(remark)}" for mark, remark in enumerate(group.remarks, start=1))
+        yield from ("",) if group.remarks else ()
+    yield _text(block.legend)

@@ -12,6 +12,7 @@ _DATA: dict[str, type[msgspec.Struct]] = {
     "tensors": v1.TensorsData,
     "tree": v1.TreeData,
     "formula": v1.FormulaData,
+    "estimate": v1.EstimatesData,
     "snapshot": v1.SnapshotData,
     "dtypes": v1.DtypesData,
 }

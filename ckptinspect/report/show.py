@@ -1,16 +1,17 @@
 """``show``: modules by dtypes, the sums, and how the count comes about."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 
 from msgspec.structs import asdict
 
+from ckptinspect.analysis.active import Active, active
 from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.keys import GroupKey, keys_of, natural
 from ckptinspect.analysis.names import by_tensor
 from ckptinspect.analysis.notes import notes_on
-from ckptinspect.model import Checkpoint, Tally
+from ckptinspect.model import Checkpoint, Note, Tally
 from ckptinspect.naming.base import MODULES
 from ckptinspect.report import v1
 from ckptinspect.report.common import files_data, notes_data, ref_data, sorted_rows, title_of
@@ -28,7 +29,7 @@ def show_report(
     grouped = by_tensor(checkpoint, counted) if any(key.needs_names for key in keys) else counted
     by = tuple(keys) or _DEFAULT
     groups = sorted_rows(_groups(grouped, by), sort, _sortable(by))
-    data = _data(checkpoint, counted, by, tuple(groups[:limit]))
+    data = _data(checkpoint, counted, by, tuple(groups[:limit]), active(counted, checkpoint.config))
     blocks: list[Block] = [_table(data, hidden=len(groups) - len(data.groups))]
     if len(data.decomposition) > 1:
         blocks.append(_decomposition(counted))
@@ -61,7 +62,7 @@ def _key_at(number: int, group: v1.GroupData) -> object:
 
 
 def _data(
-    checkpoint: Checkpoint, counted: Count, by: Sequence[GroupKey], groups: tuple[v1.GroupData, ...]
+    checkpoint: Checkpoint, counted: Count, by: Sequence[GroupKey], groups: tuple[v1.GroupData, ...], used: Active
 ) -> v1.ShowData:
     return v1.ShowData(
         ref=ref_data(checkpoint.ref),
@@ -74,14 +75,22 @@ def _data(
         by=tuple(key.name for key in by),
         groups=groups,
         decomposition=tuple(v1.PartData(what, elements) for what, elements in counted.decomposition),
-        active_parameters=None,
+        active_parameters=used.per_token if used.routed else None,
         quantization=_quantization(counted),
         tied=tuple(v1.TieData(t.name, t.tied_to, t.stored, t.elements, t.evidence) for t in counted.ties),
         alternatives=checkpoint.alternatives,
-        notes=notes_data(notes_on(checkpoint, counted)),
+        notes=notes_data((*notes_on(checkpoint, counted), *_used(used))),
         requests=checkpoint.requests,
         bytes_read=checkpoint.bytes_read,
     )
+
+
+def _used(used: Active) -> Iterator[Note]:
+    """What a token uses of a mixture of experts, where that is known."""
+    if used.routed and used.per_token is not None:
+        sent = f"{used.chosen} of {used.experts} experts"
+        without = f"; {used.per_token - used.lookup:,} without the embedding" if used.lookup else ""
+        yield Note("active", f"a token is sent to {sent} and uses {used.per_token:,} of the parameters{without}")
 
 
 def _layout(checkpoint: Checkpoint, counted: Count) -> str:

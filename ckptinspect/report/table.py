@@ -9,10 +9,11 @@ from itertools import accumulate, chain
 from typing import NamedTuple, TextIO
 
 from ckptinspect.report.cells import written
-from ckptinspect.report.document import Branch, Cell, Column, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.report.document import Branch, Cell, Column, Figure, Figures, Formulas, Lines, Report, Sum, Table, Tree
 from ckptinspect.text import bytes_text, escaped
 
 _GAP = "  "
+_INDENT = "    "
 _NARROWEST = 8
 _ONE_CELL = str.maketrans("", "", "│├└×…")
 _BOLD, _DIM, _CYAN, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[33m", "\x1b[0m"
@@ -273,6 +274,57 @@ def _(block: Formulas, screen: Screen) -> Iterator[str]:
             yield ""
         yield screen.styled(escaped(name), _BOLD) + f" = {value:,}"
         yield from (f"  {line}" for line in _wrapped(expression, screen.width - 2 if screen.width else 0))
+
+
+@_lines.register
+def _(block: Figures, screen: Screen) -> Iterator[str]:
+    figures = [figure for group in block.groups for figure in group.figures]
+    widths = [max((_width(text) for text in column), default=0) for column in zip(*map(_cells, figures), strict=True)]
+    # Where there is no room for all, the value in binary units goes first, then the exact one.
+    kept = [index for index in range(len(widths)) if widths[index]]
+    for index in (3, 1):
+        if screen.width and index in kept and _total([widths[at] for at in kept]) > screen.width:
+            kept.remove(index)
+    for number, group in enumerate(block.groups):
+        if number:
+            yield ""
+        yield from (screen.styled(line, _BOLD) for line in _wrapped(escaped(group.title), screen.width))
+        yield from (line for about in group.about for line in _hanging("  ", escaped(about), screen.width))
+        for figure in group.figures:
+            yield from _figure(figure, kept, widths, screen)
+        for mark, remark in enumerate(group.remarks, start=1):
+            lines = _hanging(f"  [{mark}] ", escaped(remark), screen.width)
+            yield from (screen.styled(line, _DIM) for line in lines)
+    yield ""
+    yield from (screen.styled(line, _DIM) for line in _wrapped(block.legend, screen.width))
+
+
+def _cells(figure: Figure) -> tuple[str, str, str, str]:
+    value = f"{figure.value:,}" if figure.value is not None else "–"
+    return escaped(figure.name), value, figure.short, figure.binary
+
+
+def _figure(figure: Figure, kept: Sequence[int], widths: Sequence[int], screen: Screen) -> Iterator[str]:
+    """A figure, with its derivation beside it where there is room, else below."""
+    cells = _cells(figure)
+    line = _GAP.join(_padded(cells[index], widths[index], right=index > 0) for index in kept)
+    parts = tuple(map(escaped, figure.derivation))
+    derivation = " ".join(parts)
+    for text in (line, line.rstrip()):
+        if screen.width and _width(text) + len(_GAP) + _width(derivation) <= screen.width:
+            yield f"{text}{_GAP}{screen.styled(derivation, _DIM)}"
+            return
+    yield line.rstrip()
+    together = not screen.width or len(_INDENT) + _width(derivation) <= screen.width
+    for part in (derivation,) if together else parts:
+        yield from (screen.styled(text, _DIM) for text in _hanging(_INDENT, part, screen.width))
+
+
+def _hanging(lead: str, text: str, width: int) -> Iterator[str]:
+    """The text behind a lead; further lines stand below its beginning."""
+    head, *rest = _wrapped(text, max(width - _width(lead), _NARROWEST) if width else 0)
+    yield lead + head
+    yield from (" " * _width(lead) + line for line in rest)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -111,7 +111,11 @@ class NoteData(msgspec.Struct, frozen=True):
 
 
 class ShowData(msgspec.Struct, frozen=True):
-    """``show``: what is in a checkpoint."""
+    """``show``: what is in a checkpoint.
+
+    ``active_parameters`` are those that a text token uses of a mixture of experts, embedding included, multi-token
+    prediction left out; null for a model without routed experts, and where config and header do not tell.
+    """
 
     ref: RefData
     via: str
@@ -210,6 +214,62 @@ class FormulaData(msgspec.Struct, frozen=True):
     modules: tuple[ModuleFormulaData, ...]
     total: ModuleFormulaData
     symbols: dict[str, int]
+    notes: tuple[NoteData, ...]
+
+
+class EstimateData(msgspec.Struct, frozen=True):
+    """One figure.
+
+    ``formula`` is plain arithmetic that evaluates to ``value``, ``words`` the same with names; ``exact`` where header
+    and config leave no doubt. ``value`` is null where there is none, and ``reason`` says why. ``group`` is the
+    section, as ``--only`` takes it.
+    """
+
+    quantity: str
+    value: int | None
+    unit: str
+    formula: str
+    assumptions: tuple[str, ...]
+    exact: bool
+    group: str
+    words: str | None
+    reason: str | None
+
+
+class FitData(msgspec.Struct, frozen=True):
+    """Whether it fits into ``count`` devices of ``bytes`` each, of which each needs ``needed_bytes``.
+
+    ``fits`` is null where that is not known, ``longest_context`` and ``largest_batch`` also where nothing bounds
+    them. ``obstacle`` says what is in the way.
+    """
+
+    memory: str
+    count: int
+    bytes: int
+    fits: bool | None
+    needed_bytes: int
+    longest_context: int | None
+    largest_batch: int | None
+    obstacle: str | None
+
+
+class DisagreementData(msgspec.Struct, frozen=True):
+    """Where config and header contradict each other: ``said`` in the config's keys comes to ``expected``."""
+
+    said: str
+    expected: int
+    found: int
+    where: str
+    tensors: int
+
+
+class EstimatesData(msgspec.Struct, frozen=True):
+    """``estimate``: what a checkpoint takes to load, to run and to train."""
+
+    ref: RefData
+    estimates: tuple[EstimateData, ...]
+    fits: tuple[FitData, ...]
+    disagreements: tuple[DisagreementData, ...]
     notes: tuple[NoteData, ...]
 
 

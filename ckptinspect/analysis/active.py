@@ -1,0 +1,119 @@
+"""How many parameters one token uses: in a mixture of experts, of the routed experts only those that it is sent to.
+
+How many experts there are is read off the header and held against the config; how many of them a token uses
+stands in the config alone.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from ckptinspect.analysis.count import Count, Row
+from ckptinspect.analysis.estimate.settings import Settings
+from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.model import Config
+from ckptinspect.naming.roles import Role
+
+_TEXT = frozenset({"model", "lm_head", "head"})
+
+
+class Active(msgspec.Struct, frozen=True):
+    """The parameters of the language model: routed experts, shared ones, all others (``dense``).
+
+    A token uses ``chosen`` of ``experts``; both are None in a model without routed experts. ``lookup`` are those
+    of embeddings that only a row of is read; of a tied one, that is the head as well, there are none.
+    ``reason`` says why it is not known how many are used.
+    """
+
+    routed: int
+    shared: int
+    dense: int
+    lookup: int
+    experts: int | None = None
+    chosen: int | None = None
+    unexplained: int = 0
+    reason: str = ""
+
+    @property
+    def total(self) -> int:
+        """All parameters of the language model."""
+        return self.routed + self.shared + self.dense
+
+    @property
+    def used_of_routed(self) -> int | None:
+        """The parameters of the routed experts that a token is sent to; None where that is not known."""
+        if not self.routed:
+            return 0
+        if self.experts is None or self.chosen is None or self.routed * self.chosen % self.experts:
+            return None
+        return self.routed * self.chosen // self.experts
+
+    @property
+    def per_token(self) -> int | None:
+        """The parameters that a token uses, its row of the embedding counted as the whole of it."""
+        used = self.used_of_routed
+        return None if used is None or self.unexplained else self.shared + self.dense + used
+
+
+def active(counted: Count, config: Config) -> Active:
+    """What a text token uses of a checkpoint. Towers for pictures and sound and multi-token prediction are left out."""
+    rows = [row for row in counted.rows if row.place.module in _TEXT and not row.component]
+    routed = [row for row in rows if row.place.role == Role.EXPERT]
+    sums = {role: _parameters(row for row in rows if row.place.role == role) for role in Role}
+    found = Active(
+        routed=sums[Role.EXPERT],
+        shared=sums[Role.SHARED_EXPERT],
+        dense=sum(sums.values()) - sums[Role.EXPERT] - sums[Role.SHARED_EXPERT],
+        lookup=_lookup(rows, {tie.tied_to for tie in counted.ties}),
+        unexplained=sum(row.tally.unexplained for row in rows),
+    )
+    if not routed:
+        return found
+    settings = Settings(config)
+    experts, reason = _experts(rows, routed, settings)
+    if not reason:
+        chosen, reason = _chosen(settings, experts)
+        found = msgspec.structs.replace(found, experts=experts, chosen=chosen)
+    if not reason and found.unexplained:
+        reason = f"{found.unexplained:,} stored elements are packed, and it is not known how many parameters they are"
+    return msgspec.structs.replace(found, reason=reason)
+
+
+def _experts(rows: Sequence[Row], routed: Sequence[Row], settings: Settings) -> tuple[int, str]:
+    """How many experts a layer has; what is wrong where the header does not bear the config out."""
+    said = settings.number("experts")
+    seen = sorted({min(row.kind.shape) for row in rows if row.place.role == Role.ROUTER and row.kind.rank == 2})
+    experts = said or (seen[0] if len(seen) == 1 else 0)
+    if not experts:
+        return 0, "neither config nor routers say how many experts there are"
+    misfit = next((row for row in routed if not _holds(row, experts)), None)
+    if misfit is not None:
+        shape = f"{misfit.kind.count:,} of {list(misfit.kind.shape)}"
+        return 0, f"the config says {experts} experts, and {misfit.kind.example[:80]!r} ({shape}) does not fit that"
+    return experts, ""
+
+
+def _holds(row: Row, experts: int) -> bool:
+    """Whether so many experts can be in a kind: fused into a tensor's first dimension, or a tensor each."""
+    if row.place.expert is not None:
+        return row.kind.count % experts == 0
+    return bool(row.kind.shape) and row.kind.shape[0] % experts == 0
+
+
+def _chosen(settings: Settings, experts: int) -> tuple[int | None, str]:
+    chosen = settings.number("chosen")
+    if chosen is None:
+        return None, "the config does not say how many experts a token uses (num_experts_per_tok)"
+    if chosen > experts:
+        return None, f"the config has a token use {chosen} of {experts} experts"
+    if settings.integer("zero_expert_num"):
+        return None, "some of the experts that a token is sent to do nothing (zero_expert_num)"
+    return chosen, ""
+
+
+def _lookup(rows: Sequence[Row], tied: set[str]) -> int:
+    return _parameters(row for row in rows if row.place.role == Role.EMBEDDING and row.kind.example not in tied)
+
+
+def _parameters(rows: Iterator[Row]) -> int:
+    return sum(row.tally.parameters for row in rows if row.meaning is Meaning.PARAMETER)

@@ -1,0 +1,152 @@
+"""An adapter by its own header: its rank, what it targets, what it takes, and the base that it fits.
+
+Names: PEFT (``lora_A.weight`` [rank, in], ``lora_B.weight`` [out, rank]), kohya's sd-scripts (``lora_down``,
+``lora_up``), diffusers (``…lora.down``, ``…lora.up``).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from ckptinspect.analysis.estimate.amount import Amount, total
+from ckptinspect.analysis.estimate.figures import Estimate, Section, Unit, figure, no_figure
+from ckptinspect.analysis.estimate.subject import Subject
+from ckptinspect.model import Shape, Tensor
+from ckptinspect.text import quoted
+
+NAME = "lora"
+# What a pair of matrices is called: the one from the inputs, the one to the outputs.
+_PAIRS = (
+    (".lora_A", ".lora_B"),
+    (".lora_down", ".lora_up"),
+    (".lora.down", ".lora.up"),
+    ("_lora.down", "_lora.up"),
+    (".lora_linear_layer.down", ".lora_linear_layer.up"),
+    (".lora_embedding_A", ".lora_embedding_B"),
+)
+_STATES = 16
+_NAMED = 8
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """The two matrices of one target: the base's module, its features, the rank between."""
+
+    module: str
+    inputs: int
+    outputs: int
+    rank: int
+
+
+def adapter_section(subject: Subject) -> Section:
+    """What an adapter is."""
+    return Section(NAME, "LoRA, by the adapter's own header", tuple(_figures(subject)))
+
+
+def _figures(subject: Subject) -> Iterator[Estimate]:
+    parameters = Amount.of(subject.counted.total.parameters)
+    pairs = pairs_in([tensor for tensor, _ in subject.rows])
+    if not pairs:
+        yield figure("trainable parameters", parameters, Unit.PARAMETERS, "all that it holds")
+        yield no_figure("rank", Unit.RANK, "it holds no pairs of low-rank matrices of a known name")
+    else:
+        yield from _of_pairs(subject, pairs)
+    states = Amount.of(subject.counted.total.parameters, "trainable") * Amount.of(_STATES, "bytes")
+    said = "weights, gradients and Adam's states: 16 bytes each, in FP32 as in mixed precision"
+    yield figure("to train it", states, Unit.BYTES, said, "the frozen base and activations come on top")
+
+
+def _of_pairs(subject: Subject, pairs: list[Pair]) -> Iterator[Estimate]:
+    held = subject.counted.total.parameters
+    shapes = Counter((pair.rank, pair.inputs, pair.outputs) for pair in pairs)
+    trained = total(
+        Amount.of(count) * Amount.of(rank) * (Amount.of(inputs) + Amount.of(outputs))
+        for (rank, inputs, outputs), count in sorted(shapes.items())
+    )
+    if trained.value != held:
+        trained += Amount.of(held - trained.value, "others")
+    yield figure("trainable parameters", trained, Unit.PARAMETERS, "rank * (inputs + outputs) of each target")
+    yield from _ranks(subject, pairs)
+    names = sorted({_last(pair.module) for pair in pairs})
+    said = f"targets: {_some(names)}"
+    yield figure("targeted modules", Amount.of(len(pairs), "targets"), Unit.MODULES, said)
+    yield from _base(subject, pairs)
+
+
+def _ranks(subject: Subject, pairs: list[Pair]) -> Iterator[Estimate]:
+    ranks = Counter(pair.rank for pair in pairs)
+    most = max(ranks, key=lambda rank: (ranks[rank], rank))
+    said = []
+    if len(ranks) > 1:
+        said.append(
+            "ranks differ: " + ", ".join(f"{count:,} of {rank:,}" for rank, count in sorted(ranks.items())[:_NAMED])
+        )
+    configured = subject.checkpoint.config.integer("r", "rank")
+    if configured is not None and configured not in ranks:
+        said.append(f"the config says r {configured:,}: the header counts")
+    yield figure("rank", Amount.of(most), Unit.RANK, *said)
+
+
+def _base(subject: Subject, pairs: list[Pair]) -> Iterator[Estimate]:
+    """What a base must be like for the adapter to fit it."""
+    shapes: dict[str, set[tuple[int, int]]] = {}
+    for pair in pairs:
+        shapes.setdefault(_last(pair.module), set()).add((pair.inputs, pair.outputs))
+    fits = [
+        f"{quoted(name, 40)[1:-1]} {inputs}->{outputs}"
+        for name, found in sorted(shapes.items())
+        for inputs, outputs in sorted(found)
+    ]
+    said = [f"it fits a base with {_some(fits)}"]
+    named = subject.checkpoint.config.text("base_model_name_or_path")
+    if named:
+        said.append(f"its config names {quoted(named)}")
+    layers = {number for pair in pairs for number in _numbers(pair.module)}
+    if layers:
+        yield figure("layers of the base, at least", Amount.of(max(layers) + 1), Unit.LAYERS, *said)
+        said = []
+    weights = Amount.of(sum(pair.inputs * pair.outputs for pair in pairs), "weights")
+    yield figure("base parameters it changes", weights, Unit.PARAMETERS, *said)
+
+
+def pairs_in(tensors: list[Tensor]) -> list[Pair]:
+    """The targets whose two matrices are both there and fit each other; in the order of the files."""
+    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    found = []
+    for name, shape in shapes.items():
+        for down, up in _PAIRS:
+            module, marked, behind = name.rpartition(down)
+            other = shapes.get(f"{module}{up}{behind}")
+            if marked and (not behind or behind.startswith(".")) and other is not None:
+                pair = _pair(module, shape, other)
+                found += [pair] if pair is not None else []
+                break
+    return found
+
+
+def _pair(module: str, down: Shape, up: Shape) -> Pair | None:
+    """The pair of a linear layer, or of a convolution, whose kernel goes with its inputs."""
+    if len(down) < 2 or len(up) < 2 or down[0] != up[1] or not down[0]:
+        return None
+    inputs = 1
+    for size in down[1:]:
+        inputs *= size
+    outputs = up[0]
+    for size in up[2:]:
+        outputs *= size
+    return Pair(module, inputs, outputs, down[0])
+
+
+def _last(module: str) -> str:
+    return module.rpartition(".")[2]
+
+
+def _numbers(module: str) -> Iterator[int]:
+    """The number of the layer: the first in the path."""
+    numbers = [int(word) for word in module.split(".") if word.isascii() and word.isdigit() and len(word) < 6]
+    yield from numbers[:1]
+
+
+def _some(names: list[str]) -> str:
+    shown = [name[:60] for name in names[:_NAMED]]
+    return ", ".join(shown) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
