@@ -20,7 +20,7 @@ def real(name: str) -> Checkpoint:
 
 def figures(checkpoint: Checkpoint, section: str, asked: Asked | None = None) -> dict[str, Estimate]:
     """The figures of a section by their quantities; every formula must come to its value."""
-    found = [part for part in sections(Subject(checkpoint, asked or Asked()), [section])]
+    found = list(sections(Subject(checkpoint, asked or Asked()), [section]))
     estimates = [estimate for part in found for estimate in part.estimates]
     by_name = {estimate.quantity: estimate for estimate in estimates}
     assert len(by_name) == len(estimates), [estimate.quantity for estimate in estimates]

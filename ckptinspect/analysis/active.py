@@ -58,6 +58,8 @@ class Active(msgspec.Struct, frozen=True):
 def active(counted: Count, config: Config) -> Active:
     """What a text token uses of a checkpoint. Towers for pictures and sound and multi-token prediction are left out."""
     rows = [row for row in counted.rows if row.place.module in _TEXT and not row.component]
+    if all(row.place.module != "model" for row in rows):
+        rows = []
     routed = [row for row in rows if row.place.role == Role.EXPERT]
     sums = {role: _parameters(row for row in rows if row.place.role == role) for role in Role}
     found = Active(

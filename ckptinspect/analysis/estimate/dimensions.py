@@ -35,12 +35,15 @@ def dimensions(subject: Subject) -> Dimensions | None:
     if not stacks:
         return None
     stack, settings = stacks[0], subject.settings
-    embedding = _embedding(subject)
+    embedding, layers = _embedding(subject), len(stack.layers)
     factored = settings.integer("embedding_size", "word_embed_proj_dim") is not None
     hidden = settings.number("hidden") if embedding is None or factored else embedding[1]
     vocab = embedding[0] if embedding is not None else settings.number("vocab")
     widths = _dense(stack) + (_routed(subject, hidden) if hidden is not None else 0)
-    return Dimensions(hidden, len(stack.layers), settings.number("heads"), vocab, widths or None)
+    if not widths and not subject.active.routed:
+        # Packed: what the config says of each layer.
+        widths = (settings.number("ffn") or 0) * layers
+    return Dimensions(hidden, layers, settings.number("heads"), vocab, widths or None)
 
 
 def _embedding(subject: Subject) -> tuple[int, int] | None:
@@ -54,7 +57,8 @@ def _embedding(subject: Subject) -> tuple[int, int] | None:
         and (shape := logical_shape({"weight": row}, "weight")) is not None
         and len(shape) == 2
     ]
-    largest = max(found, default=None)
+    # Gemma 3n has another one, of all layers' widths together.
+    largest = min(found, key=lambda shape: (-shape[0], shape[1]), default=None)
     return (largest[0], largest[1]) if largest is not None else None
 
 

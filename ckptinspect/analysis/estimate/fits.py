@@ -74,16 +74,24 @@ def fits_in(subject: Subject) -> tuple[Fit, ...]:
 def fits_section(fits: Sequence[Fit], subject: Subject) -> Section:
     """What each device would have to hold."""
     lengths = lengths_of(subject)[0]
-    weights = "as stored" if subject.asked.dtype is None else f"in {subject.asked.dtype.code}"
-    said = (
-        f"weights {weights}, the cache of {number_of(lengths.batch, 'sequence')} of {lengths.context:,} tokens",
-        f"a prompt is read in chunks of {CHUNK:,} tokens in 16 bits; logits in FP32",
+    said = [
+        f"weights {'as stored' if subject.asked.dtype is None else f'in {subject.asked.dtype.code}'}",
         f"{bytes_text(OVERHEAD)} for the runtime and fragmentation, a rule of thumb",
         "a size is taken as it is written: 80GB are 80,000,000,000 bytes; cards sold as 80GB mostly have 80GiB",
-        subject.context[1],
-    )
+    ]
+    if subject.language.decoder is not None:
+        said.insert(1, f"the cache of {number_of(lengths.batch, 'sequence')} of {lengths.context:,} tokens")
+        said.insert(2, subject.context[1])
+        said.insert(3, _of_work(subject))
     estimates = [figure(f"needed, {fit.device.given}", fit.needed, Unit.BYTES, *said, exact=False) for fit in fits]
     return Section(NAME, "Does it fit?", tuple(estimates))
+
+
+def _of_work(subject: Subject) -> str:
+    known = dimensions(subject)
+    if known is None or known.widths is None:
+        return "what it holds while it computes is not known, and left out"
+    return f"a prompt is read in chunks of {CHUNK:,} tokens in 16 bits; logits in FP32"
 
 
 def _fit(subject: Subject, device: Device) -> Fit:

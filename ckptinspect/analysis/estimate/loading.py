@@ -13,11 +13,11 @@ from ckptinspect.dtypes import DTYPES, Dtype
 NAME = "loading"
 # Modules that a model can do without, with what it is then.
 _OPTIONAL = {
-    "visual": "it sees nothing",
-    "audio": "it hears nothing",
-    "speech": "it does not speak",
-    "mtp": "it drafts no tokens ahead",
-    "ema": "the averaged copy is for training",
+    "visual": "for text alone",
+    "audio": "for text alone",
+    "speech": "it writes, and does not speak",
+    "mtp": "no tokens are drafted ahead",
+    "ema": "the averaged copy serves training",
 }
 _TWICE = frozenset({Meaning.TIED, Meaning.COPY, Meaning.EMA, Meaning.UNUSED})
 

@@ -15,6 +15,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "heads": ("num_attention_heads", "n_head", "num_heads", "n_heads", "decoder_attention_heads"),
     "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num", "kv_n_heads"),
     "head_dim": ("head_dim", "d_kv", "kv_channels", "attention_head_dim", "attention_key_value_channels"),
+    "ffn": ("intermediate_size", "n_inner", "ffn_dim", "d_ff", "ffn_hidden_size"),
     "vocab": ("vocab_size", "padded_vocab_size"),
     "positions": (
         *("max_position_embeddings", "n_positions", "max_target_positions", "seq_length", "max_seq_len"),

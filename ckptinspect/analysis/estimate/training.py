@@ -44,7 +44,8 @@ def training_sections(subject: Subject) -> tuple[Section, ...]:
     if reason:
         return (Section(NAME, _TITLE, (no_figure("model states", Unit.BYTES, reason),)),)
     recipe = recipe_named(subject.asked.recipe) if subject.asked.recipe else DEFAULT
-    section = Section(NAME, f"{_TITLE}: {recipe.title}", (*_states(subject, recipe), *_passes(subject, recipe)))
+    title = f"{_TITLE}: {recipe.title}, {subject.asked.batch:,} x {subject.sequence[0]:,} tokens"
+    section = Section(NAME, title, (*_states(subject, recipe), *_passes(subject, recipe)))
     if subject.asked.recipe is not None:
         return (section,)
     return section, Section(NAME, "Model states by other recipes", tuple(_others(subject)))

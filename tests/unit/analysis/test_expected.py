@@ -23,8 +23,10 @@ def test_no_real_checkpoint_disagrees_with_its_config(name: str) -> None:
         (
             "Llama-3.1-8B-Instruct",
             {"num_key_value_heads": 32},
-            "the config says num_key_value_heads*head_dim = 4,096, and the header has 1,024 rows in "
-            "'model.layers.0.self_attn.k_proj.weight' and 63 more",
+            (
+                "the config says num_key_value_heads*head_dim = 4,096, and the header has 1,024 rows in "
+                "'model.layers.0.self_attn.k_proj.weight' and 63 more"
+            ),
         ),
         (
             "Llama-3.1-8B-Instruct",
@@ -45,8 +47,10 @@ def test_no_real_checkpoint_disagrees_with_its_config(name: str) -> None:
             # LLaMA's 4 * dim, which is not its feed-forward's width
             "Llama-2-7b-hf",
             {"intermediate_size": 16384},
-            "the config says intermediate_size = 16,384, and the header has 11,008 columns in "
-            "'model.layers.0.mlp.down_proj.weight' and 95 more",
+            (
+                "the config says intermediate_size = 16,384, and the header has 11,008 columns in "
+                "'model.layers.0.mlp.down_proj.weight' and 95 more"
+            ),
         ),
         (
             "gpt2",
@@ -56,14 +60,18 @@ def test_no_real_checkpoint_disagrees_with_its_config(name: str) -> None:
         (
             "Mixtral-8x7B",
             {"num_local_experts": 16},
-            "the config says num_local_experts = 16, and the header has 8 rows in "
-            "'model.layers.0.block_sparse_moe.gate.weight' and 31 more",
+            (
+                "the config says num_local_experts = 16, and the header has 8 rows in "
+                "'model.layers.0.block_sparse_moe.gate.weight' and 31 more"
+            ),
         ),
         (
             "Mixtral-8x7B.fused",
             {"intermediate_size": 16384},
-            "the config says intermediate_size = 16,384, and the header has 14,336 features in "
-            "'model.layers.0.mlp.experts.down_proj' and 31 more",
+            (
+                "the config says intermediate_size = 16,384, and the header has 14,336 features in "
+                "'model.layers.0.mlp.experts.down_proj' and 31 more"
+            ),
         ),
         (
             "Qwen2-VL-7B-Instruct",

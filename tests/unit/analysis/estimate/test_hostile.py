@@ -17,7 +17,8 @@ from tests.checkpoints import Tensors, checkpoint_of, llama_3_1_8b, matrix, smal
 from tests.decoders import jamba, kimi_linear, lfm2, mamba2_130m, qwen3_next
 from tests.estimating import checked
 
-KEYS = sorted({key for keys in _KEYS.values() for key in keys}) + [
+KEYS = [
+    *sorted({key for keys in _KEYS.values() for key in keys}),
     *("layer_types", "sliding_window_pattern", "use_sliding_window", "max_window_layers", "no_rope_layers", "dtype"),
     *(
         "torch_dtype",

@@ -14,12 +14,12 @@ def lora(name: str, **asked: Any) -> int | None:
 
 
 def test_all_linear_layers_of_llama() -> None:
-    # 32 * 16 * (2*(4096+4096) + 2*(4096+1024) + 2*(4096+14336) + (14336+4096))
+    # 32 layers * rank 16 * (2*(4096+4096) + 2*(4096+1024) + 2*(4096+14336) + (14336+4096))
     assert lora("Llama-3.1-8B-Instruct") == 41_943_040
 
 
 def test_queries_and_values_of_llama() -> None:
-    # 32 * 8 * ((4096+4096) + (4096+1024))
+    # 32 layers * rank 8 * ((4096+4096) + (4096+1024))
     assert lora("Llama-3.1-8B-Instruct", rank=8, targets=("q_proj", "v_proj")) == 3_407_872
     # Llama-2 has as many heads for keys: 32 * 8 * 2 * (4096+4096)
     assert lora("Llama-2-7b-hf", rank=8, targets=("q_proj", "v_proj")) == 4_194_304
@@ -30,7 +30,7 @@ def test_fp8_weights_have_their_shapes() -> None:
 
 
 def test_conv1d_is_linear_too() -> None:
-    # gpt2: 12 * 16 * ((768+2304) + (768+768) + (768+3072) + (3072+768))
+    # 12 layers of gpt2 * rank 16 * ((768+2304) + (768+768) + (768+3072) + (3072+768))
     assert lora("gpt2") == 2_359_296
     assert lora("gpt2", targets=("c_attn",)) == 12 * 16 * (768 + 2304) == 589_824
 
@@ -148,8 +148,8 @@ def test_without_linear_layers_there_is_nothing_to_adapt() -> None:
 def test_a_pipeline_is_adapted_component_by_component() -> None:
     found = values(real("stable-diffusion-v1-5"), "lora", Asked(rank=4, targets=("to_q", "to_k", "to_v", "to_out.0")))
 
-    # What diffusers trains of the UNet at rank 4; the VAE attends once in its encoder and once in its decoder:
-    # 2 * 4 * 4 * (512 + 512)
+    # What diffusers trains of the UNet at rank 4; the VAE attends once in its encoder and once in its decoder,
+    # by 4 matrices of 512 by 512 each.
     assert found["of them in unet"] == 797_184
     assert found["of them in vae"] == 32_768
     assert found[TRAINABLE] == 797_184 + 32_768
