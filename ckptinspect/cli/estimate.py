@@ -22,14 +22,14 @@ EXAMPLES = (
     "ckptinspect estimate ./llama --only loading,kv",
     "ckptinspect estimate org/name --context 32768 --batch 8 --kv-dtype fp8",
     "ckptinspect estimate ./llama --fits 24GB,80GB,8x80GB --context 8192",
-    "ckptinspect estimate ./llama --only training --recipe adam-8bit --devices 8 --zero 2",
+    "ckptinspect estimate ./llama --recipe adam-8bit --devices 8 --zero 2",
     "ckptinspect estimate ./llama --only lora --rank 8 --targets q_proj,v_proj",
     "ckptinspect estimate org/moe --tp 8 --ep 8 --only loading",
 )
 
 OnlyOpt = Annotated[
     str | None,
-    typer.Option(metavar="SECTIONS", help="Some of parameters, loading, kv, training, lora, flops."),
+    typer.Option(metavar="SECTIONS", help="Some of parameters, loading, kv, training, lora, flops, fits."),
 ]
 ContextOpt = Annotated[
     int | None,
@@ -48,7 +48,10 @@ DevicesOpt = Annotated[int, typer.Option(metavar="N", help="Data-parallel device
 ZeroOpt = Annotated[int | None, typer.Option(metavar="STAGE", help="Count training with this ZeRO stage: 0 to 3.")]
 RecipeOpt = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="How to train: adam-mixed, adam-8bit, adafactor, …; all if not given."),
+    typer.Option(
+        metavar="NAME",
+        help="How to train: adam-mixed (with the others beside it, if not given), adam-fp32, adam-8bit, adafactor, …",
+    ),
 ]
 RankOpt = Annotated[int, typer.Option(metavar="R", help="The rank of a LoRA.")]
 TargetsOpt = Annotated[
@@ -107,7 +110,7 @@ def run(
         recipe=recipe_named(recipe).name if recipe is not None else None,
         devices=devices_in(fits) if fits is not None else (),
     )
-    sections = chosen(only) if only is not None else ()
+    sections = chosen(only, fitting=fits is not None) if only is not None else ()
     checkpoint = read(ref, names=True, via="ranges", offline=offline, quiet=quiet)
     report = estimate_report(checkpoint, asked, sections)
     emit(report, form, output, quiet=quiet, no_color=no_color)

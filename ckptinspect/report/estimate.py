@@ -25,7 +25,7 @@ _FITS = (
     Column("largest batch", Format.COUNT),
 )
 _SAID = {True: "yes", False: "no", None: "unknown"}
-_SMALL = frozenset({Unit.MODULES, Unit.RANK, Unit.LAYERS, Unit.FEATURES})
+_SMALL = frozenset({Unit.MODULES, Unit.RANK, Unit.LAYERS})
 
 
 def estimate_report(checkpoint: Checkpoint, asked: Asked, only: Sequence[str] = ()) -> Report:

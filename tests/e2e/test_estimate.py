@@ -105,8 +105,9 @@ def test_the_exit_code_says_whether_it_fits_anywhere() -> None:
         (("--fits", "lots"), "error: --fits: 'lots' is no size; write 24GB, 80GiB or 8x80GB, with commas between"),
         (
             ("--only", "memory"),
-            "error: --only: no section 'memory'; choose from parameters, loading, kv, training, lora, flops",
+            "error: --only: no section 'memory'; choose from parameters, loading, kv, training, lora, flops, fits",
         ),
+        (("--only", "fits"), "error: --only fits: nothing was named to fit into; name it: --fits 24GB"),
         (("--recipe", "adam"), "error: --recipe: no recipe 'adam'; choose one of adam-mixed,"),
         (("--tp", "0"), "error: --tp: 0 is not between 1 and 1000000000000"),
         (("--zero", "4"), "error: --zero: 4 is no stage of ZeRO; choose one of 0, 1, 2, 3"),

@@ -12,12 +12,9 @@ class Unit(StrEnum):
 
     BYTES = "bytes"
     PARAMETERS = "parameters"
-    TOKENS = "tokens"
-    SEQUENCES = "sequences"
     FLOPS = "FLOPs"
     MACS = "MACs"
     MODULES = "modules"
-    FEATURES = "features"
     LAYERS = "layers"
     RANK = "rank"
 

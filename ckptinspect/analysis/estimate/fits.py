@@ -98,6 +98,10 @@ def _fit(subject: Subject, device: Device) -> Fit:
     need, reason = _need(subject, device.count)
     lengths = lengths_of(subject)[0]
     needed = need.of(lengths)
+    taken = subject.asked.tensor * subject.asked.pipeline
+    if subject.asked.is_parallel and taken > device.count:
+        few = f"--tp {subject.asked.tensor} and --pp {subject.asked.pipeline} take {taken} devices"
+        return Fit(device, False, needed, 0, 0, few)
     bare = need.weights.value + OVERHEAD
     if bare > device.nbytes:
         left = f"the weights alone take {bytes_text(need.weights.value)} of each device"

@@ -23,11 +23,6 @@ class Recipe(msgspec.Struct, frozen=True):
     keeps: str
     factored: bool = False
 
-    @property
-    def each(self) -> int:
-        """All bytes of a parameter."""
-        return self.weights + self.gradients + self.optimizer
-
 
 RECIPES = (
     Recipe("adam-mixed", "Adam, mixed precision", 2, 2, 12, "FP32 weights and two moments"),

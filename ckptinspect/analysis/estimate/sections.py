@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ckptinspect.analysis.estimate import flops, kv, loading, lora, parameters, training
+from ckptinspect.analysis.estimate import fits, flops, kv, loading, lora, parameters, training
 from ckptinspect.analysis.estimate.figures import Section
 from ckptinspect.analysis.estimate.subject import Subject
 from ckptinspect.errors import RefError
@@ -23,14 +23,18 @@ def sections(subject: Subject, only: Sequence[str] = ()) -> list[Section]:
     return [part for name, section in SECTIONS.items() if not only or name in only for part in section(subject)]
 
 
-def chosen(given: str) -> tuple[str, ...]:
-    """The sections that ``--only`` names. Raises RefError for one that there is not.
+def chosen(given: str, *, fitting: bool = False) -> tuple[str, ...]:
+    """The sections that ``--only`` names; ``fitting`` says whether devices were named to fit into.
+
+    Raises RefError for a section that there is not.
 
     >>> chosen("kv, loading")
     ('kv', 'loading')
     """
     names = tuple(name.strip() for name in given.split(","))
     for name in names:
-        if name not in SECTIONS:
-            raise RefError(f"no section {quoted(name)}", "--only", f"choose from {', '.join(SECTIONS)}")
+        if name == fits.NAME and not fitting:
+            raise RefError("nothing was named to fit into", "--only fits", "name it: --fits 24GB")
+        if name not in (*SECTIONS, fits.NAME):
+            raise RefError(f"no section {quoted(name)}", "--only", f"choose from {', '.join(SECTIONS)}, {fits.NAME}")
     return names

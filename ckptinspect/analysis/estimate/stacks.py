@@ -1,6 +1,6 @@
 """Tensors -> stacks of layers: the decoder of a language model, the encoder beside it, each layer by its modules."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -100,15 +100,6 @@ def generates(stack: Stack, settings: Settings) -> bool:
     if settings.flag("is_decoder") or "decoder" in stack.path.split("."):
         return True
     return settings.model_type not in _ENCODERS and settings.root.text("model_type") not in _ENCODERS
-
-
-def runs(layers: Sequence[int]) -> str:
-    """How many layers, for a message.
-
-    >>> runs([3, 7, 11]), runs([4])
-    ('3 layers', '1 layer')
-    """
-    return f"{len(layers)} layer{'s' * (len(layers) != 1)}"
 
 
 def _split(path: str, layer: int) -> tuple[str, str]:

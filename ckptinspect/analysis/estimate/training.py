@@ -67,7 +67,8 @@ def _states(subject: Subject, recipe: Recipe) -> Iterator[Estimate]:
     yield figure("weights", parameters * Amount.of(recipe.weights, "bytes"), Unit.BYTES, *here)
     yield figure("gradients", parameters * Amount.of(recipe.gradients, "bytes"), Unit.BYTES, *here)
     optimizer = _optimizer(subject, parameters, recipe)
-    yield figure("optimizer states", optimizer, Unit.BYTES, f"it keeps {recipe.keeps}", *here)
+    whole = "its sums are those of the whole model" if recipe.factored and subject.asked.is_parallel else ""
+    yield figure("optimizer states", optimizer, Unit.BYTES, f"it keeps {recipe.keeps}", whole, *here)
     yield figure("model states", _all(subject, parameters, recipe), Unit.BYTES, *here)
     if subject.asked.data > 1:
         stages = range(4) if subject.asked.zero is None else [subject.asked.zero]

@@ -64,6 +64,13 @@ def test_several_devices_divide_the_model() -> None:
     assert eight.needed.value == weights + 131_072 // 8 * 8192 + OVERHEAD + WORKING
 
 
+def test_more_devices_asked_for_than_there_are() -> None:
+    eight, sixteen = fit(llama_3_1_8b(), "8x80GB,16x80GB", tensor=8, pipeline=2)
+
+    assert (eight.fits, eight.obstacle) == (False, "--tp 8 and --pp 2 take 16 devices")
+    assert sixteen.fits
+
+
 def test_fewer_bits_fit_where_more_did_not() -> None:
     asked = Asked(devices=devices_in("16GB"), dtype=dtype_named("int4", ""), context=8192)
     (found,) = fits_in(Subject(llama_3_1_8b(), asked))

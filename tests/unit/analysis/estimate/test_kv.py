@@ -4,7 +4,7 @@ import pytest
 
 from ckptinspect.analysis.estimate.asked import Asked, dtype_named
 from ckptinspect.model import Checkpoint
-from tests.checkpoints import checkpoint_of, llama_3_1_8b, matrix, small_deepseek, vector
+from tests.checkpoints import Tensors, checkpoint_of, llama_3_1_8b, matrix, small_deepseek, vector
 from tests.decoders import (
     attention,
     decoder_of,
@@ -332,3 +332,93 @@ def test_layers_without_any_mixer_keep_nothing() -> None:
     assert (
         values(checkpoint_of(tensors, {"torch_dtype": "bfloat16", "model_type": "nemotron_h"}), "kv")[PER_TOKEN] == 256
     )
+
+
+def test_lightning_attention_keeps_a_square_a_head() -> None:
+    # MiniMax-Text-01: 64 heads of 128
+    name = "model.layers.0.self_attn"
+    tensors = matrix(f"{name}.qkv_proj", 3 * 8192, 6144) | matrix(f"{name}.out_proj", 6144, 8192)
+    tensors |= matrix(f"{name}.output_gate", 8192, 6144) | vector(f"{name}.norm", 8192)
+    config = {"torch_dtype": "bfloat16", "model_type": "minimax_text_01", "head_dim": 128}
+    assert values(checkpoint_of(tensors, config), "kv")[STATE] == 64 * 128 * 128 * 2 == 2_097_152
+    found = figures(checkpoint_of(tensors, {"model_type": "minimax_text_01"}), "kv")
+    assert found[WHOLE].reason == "the config does not give the size of its heads"
+
+
+def packed_mla(**config: object) -> Checkpoint:
+    name = "model.layers.0.self_attn.kv_a_proj_with_mqa"
+    tensors: Tensors = {f"{name}.qweight": ("I32", (896, 576)), f"{name}.scales": ("F16", (56, 576))}
+    tensors |= vector("model.layers.0.self_attn.kv_a_layernorm", 512)
+    return checkpoint_of(tensors, {"torch_dtype": "bfloat16", "model_type": "deepseek_v3", **config})
+
+
+def test_a_packed_latent_vector_is_as_wide_as_the_config_says() -> None:
+    found = figures(packed_mla(kv_lora_rank=512, qk_rope_head_dim=64), "kv")[PER_TOKEN]
+    assert found.value == 576 * 2
+    found = figures(packed_mla(), "kv")[PER_TOKEN]
+    assert found.value in {None, 576 * 2}
+
+
+def test_a_config_with_another_rank_is_contradicted() -> None:
+    tensors = {tensor.name: (tensor.dtype.code, tensor.shape) for tensor in mla(1).tensors}
+    config = {"torch_dtype": "bfloat16", "model_type": "deepseek_v3", "kv_lora_rank": 256, "qk_rope_head_dim": 64}
+    found = figures(checkpoint_of(tensors, config), "kv")[PER_TOKEN]
+    assert found.value == 576 * 2
+    assert "the config says 256 + 64 where the header has 512 + 64: the header counts" in found.assumptions
+
+
+def test_the_names_of_deepseek_s_own_files_are_read() -> None:
+    name = "layers.0.attn"
+    tensors = matrix(f"{name}.wkv_a", 576, 7168) | vector(f"{name}.kv_norm", 512) | matrix(f"{name}.wkv_b", 32768, 512)
+    tensors |= matrix(f"{name}.wo", 7168, 16384)
+    assert values(checkpoint_of(tensors, {"torch_dtype": "bfloat16"}), "kv")[PER_TOKEN] == 576 * 2
+
+
+def test_shapes_that_do_not_fit_each_other_are_no_figure() -> None:
+    fused = "model.layers.{0}.attn.qkv model.layers.{0}.attn.out"
+    found = figures(fused_decoder({}, 1, fused, rows=100, hidden=64, output=(64, 64)), "kv")
+    assert found[WHOLE].value == 36 * 2 * 4096
+    found = figures(fused_decoder({}, 1, fused, rows=64, hidden=64, output=(64, 64)), "kv")
+    assert found[WHOLE].reason == "64 rows of queries, keys and values do not fit an output of 64"
+    alone = matrix("model.layers.0.attn.qkv", 192, 64)
+    found = figures(checkpoint_of(alone, {"model_type": "novel"}), "kv")
+    assert found[WHOLE].reason == (
+        "queries, keys and values are one matrix, and the output is none that tells them apart, "
+        "and no config says how many heads there are of what size"
+    )
+    config = {"torch_dtype": "bfloat16", "num_attention_heads": 4, "hidden_size": 64, "num_key_value_heads": 2}
+    assert values(checkpoint_of(alone, config), "kv")[PER_TOKEN] == 2 * 32 * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"conv1d.weight": (64, 1, 4)}, "its convolution and A_log do not fit each other"),
+        (
+            {"A_log": (4,), "out_proj.weight": (8,)},
+            "the widths of its convolution and of its output are not to be seen",
+        ),
+        ({"A_log": (4,)}, "the config does not give the size of a state (state_size, mamba_d_state)"),
+    ],
+)
+def test_states_that_do_not_fit_their_convolution_are_no_figure(
+    change: dict[str, tuple[int, ...]], reason: str
+) -> None:
+    name = "backbone.layers.0.mixer"
+    shapes = {"in_proj.weight": (64, 16), "conv1d.weight": (32, 1, 4), "out_proj.weight": (16, 32), "A_log": (32, 8)}
+    tensors = {f"{name}.{leaf}": ("BF16", shape) for leaf, shape in {**shapes, **change}.items()}
+    assert figures(checkpoint_of(tensors, {"model_type": "novel"}), "kv")[WHOLE].reason == reason
+
+
+def test_a_delta_net_may_give_heads_instead_of_their_size() -> None:
+    tensors = {tensor.name: (tensor.dtype.code, tensor.shape) for tensor in qwen3_next().tensors}
+    config = {"torch_dtype": "bfloat16", "model_type": "qwen3_next", "linear_num_key_heads": 16}
+    assert values(checkpoint_of(tensors, config), "kv")[STATE] == 39_518_208
+    found = figures(checkpoint_of(tensors, {"model_type": "qwen3_next"}), "kv")
+    assert found[WHOLE].reason == "the config does not give the size of a key (linear_key_head_dim)"
+
+
+def test_states_may_be_kept_in_32_bits_by_the_config() -> None:
+    tensors = {tensor.name: (tensor.dtype.code, tensor.shape) for tensor in jamba().tensors}
+    config = {**jamba().config.values, "mamba_ssm_dtype": "float32"}
+    assert values(checkpoint_of(tensors, config), "kv")[STATE] == 2 * 8_716_288
