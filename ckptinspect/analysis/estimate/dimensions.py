@@ -3,7 +3,7 @@
 import msgspec
 
 from ckptinspect.analysis.count import Row
-from ckptinspect.analysis.estimate.shapes import logical_shape, matrix_of
+from ckptinspect.analysis.estimate.shapes import is_packed, logical_shape, matrix_of
 from ckptinspect.analysis.estimate.stacks import Stack
 from ckptinspect.analysis.estimate.subject import Subject
 from ckptinspect.naming.roles import Role
@@ -39,11 +39,16 @@ def dimensions(subject: Subject) -> Dimensions | None:
     factored = settings.integer("embedding_size", "word_embed_proj_dim") is not None
     hidden = settings.number("hidden") if embedding is None or factored else embedding[1]
     vocab = embedding[0] if embedding is not None else settings.number("vocab")
-    widths = _dense(stack) + (_routed(subject, hidden) if hidden is not None else 0)
-    if not widths and not subject.active.routed:
+    return Dimensions(hidden, layers, settings.number("heads"), vocab, _widths(subject, stack, hidden))
+
+
+def _widths(subject: Subject, stack: Stack, hidden: int | None) -> int | None:
+    """What the feed-forwards of all layers hold of a token; None where a part of that is not to be seen."""
+    dense, routed = _dense(stack), _routed(subject, hidden)
+    if dense is None and not subject.active.routed:
         # Packed: what the config says of each layer.
-        widths = (settings.number("ffn") or 0) * layers
-    return Dimensions(hidden, layers, settings.number("heads"), vocab, widths or None)
+        dense = (subject.settings.number("ffn") or 0) * len(stack.layers)
+    return None if dense is None or routed is None else dense + routed or None
 
 
 def _embedding(subject: Subject) -> tuple[int, int] | None:
@@ -62,30 +67,36 @@ def _embedding(subject: Subject) -> tuple[int, int] | None:
     return (largest[0], largest[1]) if largest is not None else None
 
 
-def _dense(stack: Stack) -> int:
-    """What feed-forwards and shared experts hold of a token, in all layers."""
+def _dense(stack: Stack) -> int | None:
+    """What feed-forwards and shared experts hold of a token, in all layers; None where one of them is packed."""
     widths = 0
     for layer in stack.layers:
         for path, leaves in layer.modules.items():
             named = path.rpartition(".")[2] in _DOWN or path.endswith("output.dense")
-            if named and any(row.place.role in _FEED_FORWARD for row in leaves.values()):
-                matrix = matrix_of(leaves)
-                widths += matrix.inputs if matrix is not None else 0
+            if not named or not any(row.place.role in _FEED_FORWARD for row in leaves.values()):
+                continue
+            if is_packed(leaves):
+                return None
+            matrix = matrix_of(leaves)
+            widths += matrix.inputs if matrix is not None else 0
     return widths
 
 
-def _routed(subject: Subject, hidden: int) -> int:
-    """What the routed experts that a token is sent to hold of it, in all layers."""
-    experts, chosen = subject.active.experts, subject.active.chosen
-    if experts is None or chosen is None:
-        return 0
+def _routed(subject: Subject, hidden: int | None) -> int | None:
+    """What the routed experts that a token is sent to hold of it, in all layers; 0 where there are none."""
     rows = [row for row in subject.counted.rows if row.place.role == Role.EXPERT and row.place.module == "model"]
-    return sum(_width(row, hidden) * _layers(row, experts) * chosen for row in rows if _is_down(row))
+    experts, chosen = subject.active.experts, subject.active.chosen
+    if not rows:
+        return 0
+    down = [row for row in rows if _is_down(row)]
+    if hidden is None or experts is None or chosen is None or not down:
+        return None
+    return sum(_width(row, hidden) * _layers(row, experts) * chosen for row in down)
 
 
 def _is_down(row: Row) -> bool:
     words = row.kind.example.removesuffix(".weight").split(".")
-    return words[-1] in _DOWN and row.kind.rank >= 2
+    return words[-1] in _DOWN and row.kind.rank >= 2 and row.parameters == row.kind.elements
 
 
 def _layers(row: Row, experts: int) -> int:

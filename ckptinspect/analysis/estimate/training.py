@@ -21,6 +21,7 @@ _TITLE = "Training all parameters"
 _PAPER = (
     "16-bit activations as Korthikanti et al. count them, 18 bytes * hidden + 4 * feed-forward for each token and layer"
 )
+_SHAPES = "the rows and columns of packed matrices are not to be seen"
 _STAGES = (
     "every device has all of it",
     "optimizer states are divided",
@@ -44,6 +45,8 @@ def training_sections(subject: Subject) -> tuple[Section, ...]:
     if reason:
         return (Section(NAME, _TITLE, (no_figure("model states", Unit.BYTES, reason),)),)
     recipe = recipe_named(subject.asked.recipe) if subject.asked.recipe else DEFAULT
+    if recipe.factored and _has_packed(subject):
+        return (Section(NAME, _TITLE, (no_figure("model states", Unit.BYTES, _SHAPES),)),)
     title = f"{_TITLE}: {recipe.title}, {subject.asked.batch:,} x {subject.sequence[0]:,} tokens"
     section = Section(NAME, title, (*_states(subject, recipe), *_passes(subject, recipe)))
     if subject.asked.recipe is not None:
@@ -118,11 +121,18 @@ def _factored(subject: Subject) -> Amount:
     return Amount.of(rows, "rows") + Amount.of(columns, "columns") + Amount.of(vectors, "vectors")
 
 
+def _has_packed(subject: Subject) -> bool:
+    """Whether a matrix is stored in a shape that is not its own."""
+    return any(row.meaning is Meaning.PARAMETER and row.parameters != row.kind.elements for row in subject.counted.rows)
+
+
 def _others(subject: Subject) -> Iterator[Estimate]:
     """The other recipes in a line each."""
     parameters = _parameters(subject)
     for recipe in RECIPES:
-        if recipe is not DEFAULT:
+        if recipe.factored and _has_packed(subject):
+            yield no_figure(recipe.title, Unit.BYTES, _SHAPES)
+        elif recipe is not DEFAULT:
             yield figure(recipe.title, _all(subject, parameters, recipe), Unit.BYTES)
 
 

@@ -1,10 +1,16 @@
 """Figures by hand: ZeRO's section 3.1, Korthikanti's formulas, and the bytes of each recipe."""
 
 import pytest
+from msgspec.structs import replace
 
 from ckptinspect.analysis.estimate.asked import Asked
+from ckptinspect.analysis.estimate.dimensions import dimensions
 from ckptinspect.analysis.estimate.recipes import RECIPES
-from tests.checkpoints import checkpoint_of, llama_3_1_8b, matrix, vector
+from ckptinspect.analysis.estimate.subject import Subject
+from ckptinspect.analysis.estimate.training import training_sections
+from ckptinspect.model import Checkpoint
+from ckptinspect.naming.roles import Role
+from tests.checkpoints import checkpoint_of, llama_3_1_8b, matrix, small_deepseek, vector
 from tests.estimating import figures, real, values
 
 LLAMA = 8_030_261_248
@@ -103,3 +109,32 @@ def test_each_device_trains_its_part() -> None:
     vectors = 65 * 4096
 
     assert found["weights"] == 2 * ((LLAMA - vectors) // 8 + vectors)
+
+
+def packed(checkpoint: Checkpoint) -> Subject:
+    """The same checkpoint, as if half of the parameters of each feed-forward stood in one element."""
+    subject = Subject(checkpoint, Asked(recipe="adafactor"))
+    rows = tuple(
+        replace(row, parameters=2 * row.parameters) if row.place.role == Role.MLP else row
+        for row in subject.counted.rows
+    )
+    subject.__dict__["counted"] = replace(subject.counted, rows=rows)
+    return subject
+
+
+def test_packed_matrices_have_no_rows_and_columns_to_sum_over() -> None:
+    (section,) = training_sections(packed(llama_3_1_8b()))
+
+    assert [estimate.reason for estimate in section.estimates] == [
+        "the rows and columns of packed matrices are not to be seen"
+    ]
+
+
+def test_a_width_that_is_not_to_be_seen_is_the_config_s_or_none() -> None:
+    seen = dimensions(packed(llama_3_1_8b()))
+    assert seen is not None
+    assert seen.widths == 32 * 14336
+    # A mixture without the number of experts that a token is sent to
+    mixture = dimensions(Subject(small_deepseek(), Asked()))
+    assert mixture is not None
+    assert mixture.widths is None
