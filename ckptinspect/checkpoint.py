@@ -18,7 +18,7 @@ from ckptinspect.errors import (
 from ckptinspect.header import header_length, parse_header
 from ckptinspect.index import MAX_BYTES, Index, parse_index
 from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
-from ckptinspect.naming.mtp import mtp_marks
+from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
 from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import (
     Part,
@@ -32,7 +32,7 @@ from ckptinspect.selection import (
     without_weights,
 )
 from ckptinspect.sources.base import Source, each
-from ckptinspect.text import number_of
+from ckptinspect.text import few, number_of
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -42,7 +42,6 @@ _ENOUGH_TO_RECOGNISE = 512
 _INDEX_READ_ANYWAY = 1_000_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
 _MAIN = (None, "main")
-_NAMED = 4
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -123,8 +122,7 @@ class _Assembly:
     def _note_failures(self, shards: Sequence[Shard]) -> None:
         failed = [shard.path for shard in shards if shard.error is not None]
         if failed:
-            some = ", ".join(failed[:_NAMED]) + (", …" if len(failed) > _NAMED else "")
-            what = f"{len(failed)} of {number_of(len(shards), 'shard')} could not be read ({some})"
+            what = f"{len(failed)} of {number_of(len(shards), 'shard')} could not be read ({few(failed)})"
             self.notes.append(Note("shards-failed", f"{what}: the figures are those of the others"))
 
     def _note_broken_promises(self, shards: Sequence[Shard]) -> None:
@@ -244,7 +242,7 @@ class _Assembly:
         if job.config:
             if job.component not in self.configs and (config := await self._config(job.path)) is not None:
                 self.configs[job.component] = config
-                self.marks += mtp_marks(config, ())
+                self.marks += mtp_marks(config)
             return None
         shard = await self._shard(job)
         self.done += 1
@@ -313,8 +311,11 @@ class _Assembly:
         """The shards, folded so that the layers of multi-token prediction are kinds of their own."""
         headers = [shard.header for shard in shards if shard.header is not None]
         kinds = merged(kind for header in headers for kind in header.kinds)
-        config = self.configs.get("") or Config()
-        self.marks = tuple(sorted({*self.marks, *mtp_marks(config, kinds)}))
+        if unmarked(kinds, self.marks):
+            shards = await self._again(shards, names=True)
+            names = (tensor.name for shard in shards if shard.header is not None for tensor in shard.header.tensors)
+            self.marks += marks_in(names)
+        self.marks = tuple(sorted(set(self.marks)))
         if all(header.apart == self.marks for header in headers):
             return shards
         return await self._again(shards, names=self._keeps_names)

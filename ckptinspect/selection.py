@@ -15,7 +15,7 @@ from ckptinspect.errors import IndexMismatchError, NotFoundError
 from ckptinspect.index import Index
 from ckptinspect.model import Note
 from ckptinspect.sources.base import File
-from ckptinspect.text import escaped, number_of
+from ckptinspect.text import escaped, few, number_of
 
 SUFFIX = ".safetensors"
 _MAX_NAMED = 10_000
@@ -168,7 +168,7 @@ def _nothing(folders: Mapping[str, Sequence[str]], folder: str) -> NotFoundError
     having = sorted(path for path, names in folders.items() if sets_in(names))
     where = folder or None
     if having:
-        some = ", ".join(escaped(path) for path in having[:5]) + (", …" if len(having) > 5 else "")
+        some = few([escaped(path) for path in having], 5)
         return NotFoundError("there are safetensors files only in several folders below", where, f"name one of {some}")
     names = [name for names in folders.values() for name in names]
     if others := sorted({ending for ending in _OTHER_FORMATS for name in names if name.endswith(ending)}):

@@ -1,5 +1,7 @@
 """How names and numbers are written for people: one byte formatter, one way to make a hostile name harmless."""
 
+from collections.abc import Sequence
+
 
 def escaped(text: str) -> str:
     r"""``text`` with every character that could act on a terminal or reorder a line written as an escape.
@@ -35,6 +37,25 @@ def number_of(count: int, noun: str) -> str:
     ('1 shard', '1,200 tensors')
     """
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """A list as a sentence has it.
+
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def few(names: Sequence[str], limit: int = 4) -> str:
+    """The first few of some names, in the order given.
+
+    >>> few(["a", "b", "c"], 2), few(["a"])
+    ('a, b, …', 'a')
+    """
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
 
 
 def bytes_text(count: int) -> str:

@@ -4,7 +4,7 @@ A ``Naming`` is built once for a checkpoint: from its names and its config it kn
 once per template; a place then costs a look-up and the reading of two numbers.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Self
 
 import msgspec
@@ -12,11 +12,11 @@ import msgspec
 from ckptinspect.model import Config, Kind, Place
 from ckptinspect.naming.fallback import apart, in_projector, module_of
 from ckptinspect.naming.families import FAMILIES, Family
-from ckptinspect.naming.mtp import is_marked, mtp_marks
+from ckptinspect.naming.mtp import is_marked
 from ckptinspect.naming.name import Anatomy, anatomy, folded, number_at, unwrapped
 from ckptinspect.naming.roles import Role, role_of
 
-__all__ = ["FAMILIES", "MODULES", "Family", "Naming", "Role", "is_marked", "mtp_marks"]
+__all__ = ["FAMILIES", "MODULES", "Family", "Naming", "Role"]
 
 MODULES = (
     *("visual", "projector", "audio", "speech", "model", "lm_head", "head", "mtp", "adapter"),
@@ -57,9 +57,9 @@ class Naming:
         self._decisions: dict[tuple[str, str, bool], _Decision] = {}
 
     @classmethod
-    def of(cls, kinds: Collection[Kind], config: Config) -> Self:
-        """The naming of a checkpoint of these kinds, with the marks that they and the config imply."""
-        return cls((kind.example for kind in kinds), config, mtp_marks(config, kinds))
+    def of(cls, kinds: Iterable[Kind], config: Config, marks: tuple[str, ...] = ()) -> Self:
+        """The naming of a checkpoint of these kinds, folded by ``marks``."""
+        return cls((kind.example for kind in kinds), config, marks)
 
     def place(self, name: str, component: str = "") -> Place:
         """The place of the tensor of this name; in a pipeline's component, whose name is then the module."""
