@@ -1,7 +1,7 @@
 """Source + Ref -> Checkpoint: which files, read how far, and what to do when one of them fails."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,7 +31,7 @@ from ckptinspect.selection import (
     single,
     without_weights,
 )
-from ckptinspect.sources.base import Source, each
+from ckptinspect.sources.base import File, Source, each
 from ckptinspect.text import few, number_of
 
 T = TypeVar("T")
@@ -78,6 +78,15 @@ class _Job(msgspec.Struct, frozen=True):
     config: bool = False
 
 
+class _Found(NamedTuple):
+    """What a folder holds, and what its own lists say of it."""
+
+    files: Sequence[File]
+    folder: str
+    pipeline: Sequence[str]
+    modules: Sequence[str]
+
+
 class _Assembly:
     """The steps to one checkpoint, with the notes that they leave."""
 
@@ -90,13 +99,18 @@ class _Assembly:
         self.configs: dict[str, Config] = {}
         self.marks: tuple[str, ...] = ()
         self.promised: set[int] = set()
+        self.found = _Found((), "", (), ())
+        self.stale: set[str] = set()
         self.done = 0
         self.total = 0
 
     async def checkpoint(self) -> Checkpoint:
         selection = await self._selection()
-        parts = [resolve(part, await self._index(part, selection), self.sizes) for part in selection.parts]
-        self.notes += [note for part in parts for note in part.notes]
+        parts = await self._parts(selection)
+        while parts is None:
+            # An index was stale: what is there without it?
+            selection = self._selected()
+            parts = await self._parts(selection)
         shards, via = await self._shards(parts)
         if all(shard.header is None for shard in shards):
             raise next(shard.error for shard in shards if shard.error is not None)
@@ -128,7 +142,7 @@ class _Assembly:
     def _note_broken_promises(self, shards: Sequence[Shard]) -> None:
         """Tensors that an index names and no shard has. Where a shard failed or the index is stale, that is known."""
         headers = [shard.header for shard in shards if shard.header is not None]
-        if len(headers) < len(shards) or any(note.code == "index-stale" for note in self.notes):
+        if len(headers) < len(shards) or self.stale:
             return
         absent = self.promised.difference(*(header.hashes for header in headers))
         if self.promised and absent:
@@ -148,9 +162,41 @@ class _Assembly:
         pipeline = await self._small(below + "model_index.json", pipeline_components)
         modules = await self._small(below + "modules.json", sentence_modules)
         for component in without_weights(files, folder, pipeline or ()):
-            message = f"the component {component} has a config and no safetensors file: it is not counted"
+            message = f"the component {component} has no safetensors file: it is not counted"
             self.notes.append(Note("component-without-weights", message))
-        return select(files, folder, pipeline or (), modules or ())
+        self.found = _Found(files, folder, pipeline or (), modules or ())
+        return self._selected()
+
+    def _selected(self) -> Selection:
+        files, folder, pipeline, modules = self.found
+        return select((file for file in files if file.path not in self.stale), folder, pipeline, modules)
+
+    async def _parts(self, selection: Selection) -> list[PartFiles] | None:
+        """The files of each part; None where an index is stale, and what to read has to be looked at without it."""
+        parts = []
+        for part in selection.parts:
+            index: Index | None = None
+            try:
+                index = await self._index(part, selection)
+                parts.append(resolve(part, index, self.sizes))
+            except FormatError as error:
+                self._set_aside(part, index, error)
+                return None
+            self.promised.update(map(hash, index.weight_map if index is not None else ()))
+        return parts
+
+    def _set_aside(self, part: Part, index: Index | None, error: FormatError) -> None:
+        """Leave an index out of what there is. Raises what is wrong with it where nothing is left to read."""
+        path = joined(part.folder, part.chosen.index or "")
+        self.stale.add(path)
+        try:
+            if not self.found.files:
+                raise error
+            self._selected()
+        except NotFoundError:
+            raise error from None
+        code = "index-unreadable" if index is None else "index-stale"
+        self.notes.append(Note(code, f"{path} was left aside: {error.what}"))
 
     async def _index(self, part: Part, selection: Selection) -> Index | None:
         """The index of a part where it decides, or where it is small enough to have a look at."""
@@ -161,15 +207,7 @@ class _Assembly:
         free = self.source.concurrency == 1 and size <= _INDEX_READ_ANYWAY
         if not free and not needs_index(part, selection.weights):
             return None
-        try:
-            index = await self._parsed_index(path, size)
-        except FormatError as error:
-            if not part.chosen.files:
-                raise
-            self.notes.append(Note("index-unreadable", f"{path} was left aside: {error.what}"))
-            return None
-        self.promised.update(map(hash, index.weight_map))
-        return index
+        return await self._parsed_index(path, size)
 
     async def _parsed_index(self, path: str, size: int) -> Index:
         if size > MAX_BYTES:
@@ -322,7 +360,7 @@ class _Assembly:
 
     async def _without_repeats(self, shards: list[Shard], parts: Sequence[PartFiles]) -> list[Shard]:
         """The shards, with the tensors set aside that another shard has too."""
-        if not share_names([shard.header for shard in shards if shard.header is not None]):
+        if not share_names(shards):
             return shards if self.reading.names else [_without_names(shard) for shard in shards]
         named = await self._again(shards, names=True)
         repeats = repeats_in(named, await self._weight_map(parts))

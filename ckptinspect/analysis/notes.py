@@ -10,7 +10,7 @@ from ckptinspect.dtypes import INTEGERS
 from ckptinspect.model import Checkpoint, Note
 from ckptinspect.text import few, listed, number_of, quoted
 
-_ONE_OF_MANY = re.compile(r".*\d{5,6}-of-(\d{5,6})(?:\.\w+)?\.safetensors")
+_ONE_OF_MANY = re.compile(r".*\d{1,6}-of-(\d{1,6})(?:\.\w+)?\.safetensors")
 _SAYS = {"config": "by the config", "class": "by its model class", "metadata": "by the file's metadata"}
 
 
