@@ -297,7 +297,7 @@ def resolve(part: Part, index: Index | None, present: Mapping[str, int] | None) 
     if not there:
         shards = f"the index names {number_of(len(named), 'shard')}, none of which is there"
         raise IndexMismatchError(
-            shards if named else "the index names no shard",
+            shards if named else "it names no shard",
             joined(part.folder, chosen.index or ""),
             "fetch the shards, or name the folder that holds them",
         )

@@ -160,8 +160,7 @@ class _Judge:
         for unit in self.explained:
             found |= {kind.key: (Meaning.SCALE, 0) for kind in unit.bookkeeping}
             for kind, parameters in unit.parameters.items():
-                known = parameters is not None
-                found[kind.key] = (Meaning.PARAMETER, parameters) if known else (Meaning.UNEXPLAINED, 0)
+                found[kind.key] = (Meaning.UNEXPLAINED, 0) if parameters is None else (Meaning.PARAMETER, parameters)
         return found
 
     def _verdict(self, kind: Kind) -> tuple[Meaning, int]:

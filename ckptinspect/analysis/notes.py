@@ -49,8 +49,9 @@ def _ties(checkpoint: Checkpoint, counted: Count) -> Iterator[Note]:
     if absent:
         again = counted.total.parameters + sum(tie.elements for tie in absent)
         them = "it" if len(absent) == 1 else "them"
-        said = "; ".join(_tied_together(absent))
-        yield Note("tied", f"{said}, and not stored; counting {them} again would give {again:,}")
+        said = list(_tied_together(absent))
+        stored = f"{said[0]} and not stored" if len(said) == 1 else f"{'; '.join(said)}; none of them is stored"
+        yield Note("tied", f"{stored}; counting {them} again would give {again:,}")
     if any(disputed(config) for config in checkpoint.configs.values()):
         what = "the config ties the head at its top and not in its section for the text, or the other way round"
         yield Note("tie-disputed", f"{what}: a head that is stored counts")

@@ -171,7 +171,7 @@ def test_every_name_of_t5_s_embedding_is_told_where_one_is_stored(tmp_path: Path
     (note,) = notes_on(checkpoint, count(checkpoint))
     assert note.message == (
         "'decoder.embed_tokens.weight', 'encoder.embed_tokens.weight' and 'lm_head.weight' are tied to "
-        "'shared.weight' by its model class, and not stored; counting them again would give 160"
+        "'shared.weight' by its model class and not stored; counting them again would give 160"
     )
 
 
