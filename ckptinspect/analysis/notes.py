@@ -49,8 +49,9 @@ def _ties(checkpoint: Checkpoint, counted: Count) -> Iterator[Note]:
     if absent:
         again = counted.total.parameters + sum(tie.elements for tie in absent)
         them = "it" if len(absent) == 1 else "them"
-        said = list(_tied_together(absent))
-        stored = f"{said[0]} and not stored" if len(said) == 1 else f"{'; '.join(said)}; none of them is stored"
+        clauses = list(_tied_together(absent))
+        joined = "; ".join(clauses)
+        stored = f"{joined} and not stored" if len(clauses) == 1 else f"{joined}; none of them is stored"
         yield Note("tied", f"{stored}; counting {them} again would give {again:,}")
     if any(disputed(config) for config in checkpoint.configs.values()):
         what = "the config ties the head at its top and not in its section for the text, or the other way round"
