@@ -8,11 +8,8 @@ from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.dtypes import INTEGERS
 from ckptinspect.model import Kind
 from ckptinspect.naming.name import words_of
+from ckptinspect.naming.roles import BUFFER_LEAVES
 
-_ANYWHERE = words_of(
-    "inv_freq masked_bias position_ids relative_position_index relative_coords_table running_mean running_var "
-    "num_batches_tracked attn_mask freqs_cis tid2eid mel_filters final_logits_bias cos_cached sin_cached"
-)
 _INTEGER_ONLY = frozenset({"mask", "ids", "indices", "steps", "step", "counter", "initialized", "cache_position"})
 _INTEGER_ENDINGS = ("_mask", "_ids", "_idx", "_index", "_indices", "_updates", "_counter", "_steps", "_lengths")
 _ROTARY = frozenset({"cos", "sin", "freqs", "original_inv_freq"})
@@ -35,7 +32,8 @@ def set_aside(kind: Kind) -> Meaning | None:
     """
     template = kind.template
     *path, leaf = template.split(".")
-    if leaf in _ANYWHERE or template in _SCHEDULE or _is_causal_mask(kind, path, leaf) or _is_table(kind, path, leaf):
+    by_name = leaf in BUFFER_LEAVES or template in _SCHEDULE
+    if by_name or _is_causal_mask(kind, path, leaf) or _is_table(kind, path, leaf):
         return Meaning.BUFFER
     # T5 files keep a relative bias of the cross attention, which T5Attention no longer has (transformers
     # ``_keys_to_ignore_on_load_unexpected``).
