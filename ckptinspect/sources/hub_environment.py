@@ -7,7 +7,9 @@ process that sets them later.
 import os
 from typing import TYPE_CHECKING
 
-from ckptinspect.errors import AccessError
+from ckptinspect.errors import AccessError, RefError, SourceError
+from ckptinspect.sources.remote_url import WEB, parts_of, shown
+from ckptinspect.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,12 +18,26 @@ _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 
 
 def endpoint() -> str:
-    """The Hub's address without a slash at its end: HF_ENDPOINT, or the public one."""
+    """The Hub's address without a slash at its end: HF_ENDPOINT, or the public one.
+
+    Raises SourceError where HF_ENDPOINT is no address.
+    """
     if given := os.environ.get("HF_ENDPOINT"):
-        return given.rstrip("/")
+        return _address(given)
     from huggingface_hub import constants
 
     return constants.ENDPOINT
+
+
+def _address(given: str) -> str:
+    try:
+        known = parts_of(given).scheme in WEB
+    except RefError:
+        known = False
+    if not known:
+        what = f"{quoted(shown(given))} is no address of a server"
+        raise SourceError(what, "HF_ENDPOINT", "write it as https://huggingface.co")
+    return given.rstrip("/")
 
 
 def is_offline() -> bool:

@@ -303,11 +303,12 @@ def test_a_port_where_nobody_listens_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("hub")
-def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "huggingface.co")
+@pytest.mark.parametrize("endpoint", ["huggingface.co", "https://[x", "https://host:port", "ftp://host", "https://"])
+def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
 
     assert str(error_of(source())) == (
-        "org/name: no request can be made of this address or token; check HF_ENDPOINT and HF_TOKEN"
+        f"HF_ENDPOINT: '{endpoint}' is no address of a server; write it as https://huggingface.co"
     )
 
 
