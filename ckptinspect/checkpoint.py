@@ -1,6 +1,6 @@
 """Source + Ref -> Checkpoint: which files, read how far, and what to do when one of them fails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -31,7 +31,7 @@ from ckptinspect.selection import (
     single,
     without_weights,
 )
-from ckptinspect.sources.base import Source, each
+from ckptinspect.sources.base import Source, each, is_hidden
 from ckptinspect.text import number_of
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ MAX_SMALL_FILE = 10_000_000
 _ENOUGH_TO_RECOGNISE = 512
 _INDEX_READ_ANYWAY = 1_000_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
-_MAIN = (None, "main")
+MAIN = (None, "main")
 _NAMED = 4
 
 
@@ -91,12 +91,13 @@ class _Assembly:
         self.configs: dict[str, Config] = {}
         self.marks: tuple[str, ...] = ()
         self.promised: set[int] = set()
+        self.unreadable: set[str] = set()
         self.done = 0
         self.total = 0
 
     async def checkpoint(self) -> Checkpoint:
         selection = await self._selection()
-        parts = [resolve(part, await self._index(part, selection), self.sizes) for part in selection.parts]
+        parts = [await self._files(part, selection) for part in selection.parts]
         self.notes += [note for part in parts for note in part.notes]
         shards, via = await self._shards(parts)
         if all(shard.header is None for shard in shards):
@@ -138,10 +139,10 @@ class _Assembly:
             self.notes.append(Note("tensors-absent", message))
 
     async def _selection(self) -> Selection:
-        if self.ref.scheme == "local" and self.ref.path.endswith(".safetensors"):
+        if self.ref.scheme == "local" and self.ref.path:
             # One file was named; what else lies in its folder, which may be huge, does not matter.
             return single(self.ref.path)
-        files = await self.source.list()
+        files = [file for file in await self.source.list() if not is_hidden(file.path, self.ref.path)]
         self.sizes = {file.path: file.size for file in files}
         if self.ref.path in self.sizes:
             return single(self.ref.path)
@@ -153,6 +154,24 @@ class _Assembly:
             message = f"the component {component} has a config and no safetensors file: it is not counted"
             self.notes.append(Note("component-without-weights", message))
         return select(files, folder, pipeline or (), modules or ())
+
+    async def _files(self, part: Part, selection: Selection) -> PartFiles:
+        index = await self._index(part, selection)
+        if index is None or self.sizes is not None:
+            return resolve(part, index, self.sizes)
+        return resolve(part, index, await self._present(joined(part.folder, name) for name in index.shards))
+
+    async def _present(self, paths: Iterable[str]) -> dict[str, int]:
+        """Those of the files that are there, with their sizes, where nobody has listed the folder."""
+        found = {}
+        for path in paths:
+            try:
+                found[path] = await self.source.size(path)
+            except NotFoundError:
+                continue
+            except SourceError:
+                found[path] = 0
+        return found
 
     async def _index(self, part: Part, selection: Selection) -> Index | None:
         """The index of a part where it decides, or where it is small enough to have a look at."""
@@ -196,7 +215,9 @@ class _Assembly:
         except NotFoundError:
             return None
         except CkptInspectError as error:
-            self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
+            if path not in self.unreadable:
+                self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
+            self.unreadable.add(path)
             return None
 
     async def _shards(self, parts: Sequence[PartFiles]) -> tuple[list[Shard], str]:
@@ -214,9 +235,13 @@ class _Assembly:
 
     async def _by_endpoint(self, parts: Sequence[PartFiles], jobs: Sequence[_Job]) -> list[Shard] | None:
         index = parts[0].part.chosen.index
-        if self.reading.via == "ranges" or self.reading.names or len(parts) != 1 or index is None:
+        if self.reading.via == "ranges" or self.ref.scheme != "hub" or self.ref.revision not in MAIN:
             return None
-        if self.ref.scheme != "hub" or self.ref.revision not in _MAIN or parts[0].missing or self.sizes is None:
+        if self.reading.names or len(parts) != 1 or index is None or parts[0].missing or self.sizes is None:
+            if self.reading.via == "endpoint":
+                why = "where every name is asked for" if self.reading.names else "other than whole sharded repositories"
+                message = f"the one-request endpoint gives nothing {why}: this was read by ranges"
+                self.notes.append(Note("endpoint-unused", message))
             return None
         from ckptinspect.endpoint import headers_from
 
