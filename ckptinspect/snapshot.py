@@ -14,7 +14,8 @@ from ckptinspect.index import MAX_BYTES
 from ckptinspect.model import Checkpoint, Ref
 from ckptinspect.selection import joined
 from ckptinspect.sources.base import File, Source, each
-from ckptinspect.sources.snapshot import MANIFEST, MAX_MEMBERS, SCHEMA, Manifest
+from ckptinspect.sources.snapshot import MANIFEST, MAX_MANIFEST, SCHEMA, Manifest
+from ckptinspect.sources.snapshot_archive import excess, leads_out
 from ckptinspect.text import spelled_out
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -95,9 +96,11 @@ async def _listed(checkpoint: Checkpoint, source: Source) -> tuple[File, ...]:
 def _spelled(files: tuple[File, ...]) -> tuple[File, ...]:
     """The files by names that every archive can hold: what is not UTF-8 in them is written as an escape.
 
-    Raises FormatError where two of them are then spelled alike.
+    Keys of an object store that are no paths below a folder are left out. Raises FormatError where two names
+    are then spelled alike.
     """
-    spelled = tuple(msgspec.structs.replace(file, path=spelled_out(file.path)) for file in files)
+    below = (file for file in files if not leads_out(file.path))
+    spelled = tuple(msgspec.structs.replace(file, path=spelled_out(file.path)) for file in below)
     if twice := [path for path, count in Counter(file.path for file in spelled).items() if count > 1]:
         raise FormatError("two files of this name differ only in bytes that are not UTF-8", twice[0], "rename one")
     return spelled
@@ -120,13 +123,18 @@ def written(manifest: Manifest, beginnings: Mapping[str, bytes]) -> bytes:
 
     Raises FormatError where they are more than a snapshot may hold.
     """
-    if len(beginnings) >= MAX_MEMBERS:
-        what = f"the checkpoint takes {len(beginnings)} headers and configs, a snapshot holds {MAX_MEMBERS - 1}"
-        raise FormatError(what, manifest.origin, "name a folder of it")
+    listing = msgspec.json.format(msgspec.json.encode(manifest))
+    if MANIFEST in beginnings:
+        raise FormatError("a snapshot cannot hold a file of this name", MANIFEST, "rename it")
+    members = {MANIFEST: listing, **dict(sorted(beginnings.items()))}
+    why = excess({name: len(data) for name, data in members.items()})
+    if why is None and len(listing) > MAX_MANIFEST:
+        why = f"{len(listing)} bytes for the list of its files, it holds {MAX_MANIFEST}"
+    if why is not None:
+        raise FormatError(f"this is more than fits into a snapshot: {why}", manifest.origin, "name a folder of it")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        archive.writestr(_info(MANIFEST), msgspec.json.format(msgspec.json.encode(manifest)))
-        for path, data in sorted(beginnings.items()):
+        for path, data in members.items():
             archive.writestr(_info(path), data)
     return buffer.getvalue()
 

@@ -15,14 +15,12 @@ import msgspec
 
 from ckptinspect.errors import FormatError, NotFoundError, ShortReadError
 from ckptinspect.sources.base import File, Source
-from ckptinspect.sources.snapshot_archive import MAX_MEMBERS, Archive, leads_out
+from ckptinspect.sources.snapshot_archive import Archive, leads_out
 from ckptinspect.text import quoted
-
-__all__ = ["MANIFEST", "MAX_MEMBERS", "SCHEMA", "Manifest", "SnapshotSource"]
 
 SCHEMA = "ckptinspect/snapshot/v1"
 MANIFEST = "ckptinspect.json"
-_MAX_MANIFEST = 50_000_000
+MAX_MANIFEST = 100_000_000
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -94,8 +92,8 @@ class SnapshotSource(Source):
 
 
 def _listing(archive: Archive, path: str) -> bytes:
-    if (size := archive.size(MANIFEST)) > _MAX_MANIFEST:
-        what = f"the snapshot's list of files takes {size} bytes, over the limit of {_MAX_MANIFEST}"
+    if (size := archive.size(MANIFEST)) > MAX_MANIFEST:
+        what = f"the snapshot's list of files takes {size} bytes, over the limit of {MAX_MANIFEST}"
         raise FormatError(what, path, "take it again")
     return archive.read(MANIFEST, 0, size)
 

@@ -20,6 +20,8 @@ _MAX_WHOLE = 2_000_000_000
 """
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 0x1
+_ENTRY = 46
+"""Bytes of a member's entry in the directory, without its name."""
 _AGAIN = "take it again"
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -97,7 +99,18 @@ def leads_out(name: str) -> bool:
     >>> leads_out("unet/config.json"), leads_out("../config.json"), leads_out("/etc/passwd")
     (False, True, True)
     """
-    return any(part in {"", ".", ".."} for part in name.split("/"))
+    return not name or name.startswith("/") or ".." in name.split("/")
+
+
+def excess(sizes: Mapping[str, int]) -> str | None:
+    """Why members of these names and sizes are more than an archive may hold that is to be read here."""
+    counts = (
+        (len(sizes), MAX_MEMBERS, "files"),
+        (sum(_ENTRY + len(name.encode()) for name in sizes), _MAX_DIRECTORY, "bytes of their names"),
+        (max(sizes.values(), default=0), _MAX_MEMBER, "bytes of one file"),
+        (sum(sizes.values()), _MAX_WHOLE, "bytes"),
+    )
+    return next((f"{count} {what}, it holds {most}" for count, most, what in counts if count > most), None)
 
 
 def _opened(path: str) -> zipfile.ZipFile:

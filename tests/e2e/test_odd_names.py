@@ -1,4 +1,4 @@
-"""Names that are not UTF-8, through every verb and every format: escaped, never a crash."""
+"""Names that are not UTF-8, through every verb and every format: escaped, never a crash; and REFs that are none."""
 
 import json
 import os
@@ -81,3 +81,22 @@ def test_half_a_surrogate_pair_in_a_config_does_not_reach_the_json(tmp_path: Pat
 
     assert (ran.code, ran.err) == (0, "")
     assert json.loads(ran.out)["kind"] == "show"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["https://[x"], "'https://[x': this is no valid URL; check its host and its port"),
+        (
+            ["fixtures/real/gpt2.snap", "--via", "endpoint"],
+            (
+                "fixtures/real/gpt2.snap: the one-request endpoint is the Hub's, and this is read from elsewhere;"
+                " leave out --via endpoint"
+            ),
+        ),
+    ],
+)
+def test_what_can_never_be_is_a_usage_error(arguments: list[str], sentence: str) -> None:
+    ran = ckptinspect(*arguments)
+
+    assert (ran.code, ran.out, ran.err) == (2, "", f"error: {sentence}\n")

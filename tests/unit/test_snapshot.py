@@ -179,7 +179,7 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
     assert refusal(path) == "the snapshot's member 'a' is encrypted; take it again"
 
 
-@pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a/../../b", "a//b", "."])
+@pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a/../../b", "a/.."])
 def test_a_member_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     path = archive(tmp_path / "x", {MANIFEST: manifest(), name: b"1"})
 
@@ -211,7 +211,7 @@ def test_a_list_of_impossible_files_is_refused(tmp_path: Path, files: list[tuple
 
 def test_a_list_of_files_beyond_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = archive(tmp_path / "x", {MANIFEST: manifest()})
-    monkeypatch.setattr("ckptinspect.sources.snapshot._MAX_MANIFEST", 10)
+    monkeypatch.setattr("ckptinspect.sources.snapshot.MAX_MANIFEST", 10)
 
     assert refusal(path) == (
         f"the snapshot's list of files takes {len(manifest())} bytes, over the limit of 10; take it again"
@@ -285,13 +285,64 @@ def test_a_snapshot_of_one_file_reads_back(tmp_path: Path, name: str) -> None:
         assert kept.namelist() == [MANIFEST, *sorted(["config.json", name])]
 
 
-def test_more_files_than_an_archive_holds_are_refused() -> None:
-    with pytest.raises(FormatError) as error:
-        written(Manifest(SCHEMA, "org/name", None, "", ()), {f"{number}.json": b"" for number in range(65_535)})
+@pytest.mark.parametrize(
+    ("limit", "most", "why"),
+    [
+        ("snapshot_archive.MAX_MEMBERS", 2, "3 files, it holds 2"),
+        # Three entries of 46 bytes and their names of 16, 1 and 1 letters.
+        ("snapshot_archive._MAX_DIRECTORY", 155, "156 bytes of their names, it holds 155"),
+        ("snapshot_archive._MAX_MEMBER", 4999, "5000 bytes of one file, it holds 4999"),
+    ],
+)
+def test_more_than_could_be_read_back_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, limit: str, most: int, why: str
+) -> None:
+    monkeypatch.setattr(f"ckptinspect.sources.{limit}", most)
 
-    assert str(error.value) == (
-        "org/name: the checkpoint takes 65535 headers and configs, a snapshot holds 65534; name a folder of it"
-    )
+    with pytest.raises(FormatError) as error:
+        written(Manifest(SCHEMA, "org/name", None, "", ()), {"a": bytes(5000), "b": b""})
+
+    assert str(error.value) == f"org/name: this is more than fits into a snapshot: {why}; name a folder of it"
+
+
+def test_a_list_of_files_that_could_not_be_read_back_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ckptinspect.snapshot.MAX_MANIFEST", 1)
+
+    with pytest.raises(FormatError, match=r"\d+ bytes for the list of its files, it holds 1; name a folder of it"):
+        written(Manifest(SCHEMA, "org/name", None, "", ()), {})
+
+
+def test_as_many_members_as_an_archive_holds_are_read_back(tmp_path: Path) -> None:
+    names = [f"{number}.json" for number in range(65_534)]
+    path = snapshot(tmp_path / "x", dict.fromkeys(names, b"{}"), *(File(name, 2) for name in names))
+
+    assert result(path, lambda source: source.read("65533.json", 0, 2)) == b"{}"
+
+
+def test_a_file_of_the_list_s_own_name_is_refused() -> None:
+    with pytest.raises(FormatError) as error:
+        written(Manifest(SCHEMA, "org/name", None, "", ()), {MANIFEST: b"{}"})
+
+    assert str(error.value) == "ckptinspect.json: a snapshot cannot hold a file of this name; rename it"
+
+
+def test_keys_of_a_storage_that_are_no_paths_are_left_out(tmp_path: Path) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    write_safetensors(tmp_path / "model.safetensors", TENSORS)
+    memory.pipe_file("/bucket/model.safetensors", (tmp_path / "model.safetensors").read_bytes())
+    memory.pipe_file("/bucket/a//b.txt", b"")
+    memory.pipe_file("/bucket/a/../b.txt", b"")
+    try:
+        code = run(["snapshot", "memory://bucket", "-o", str(tmp_path / "x.snap"), "-q"])
+    finally:
+        memory.store.clear()
+        memory.pseudo_dirs[:] = [""]
+
+    assert code == 0
+    assert [shard.path for shard in open_checkpoint(tmp_path / "x.snap").shards] == ["model.safetensors"]
 
 
 def test_a_file_that_begins_like_a_zip_and_is_none_is_no_snapshot(tmp_path: Path) -> None:
