@@ -31,7 +31,7 @@ from ckptinspect.selection import (
     single,
     without_weights,
 )
-from ckptinspect.sources.base import File, Source, each
+from ckptinspect.sources.base import File, Source, each, is_hidden
 from ckptinspect.text import few, number_of
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ MAX_SMALL_FILE = 10_000_000
 _ENOUGH_TO_RECOGNISE = 512
 _INDEX_READ_ANYWAY = 1_000_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
-_MAIN = (None, "main")
+MAIN = (None, "main")
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -101,6 +101,7 @@ class _Assembly:
         self.promised: set[int] = set()
         self.found = _Found((), "", (), ())
         self.stale: set[str] = set()
+        self.unreadable: set[str] = set()
         self.done = 0
         self.total = 0
 
@@ -150,10 +151,10 @@ class _Assembly:
             self.notes.append(Note("tensors-absent", message))
 
     async def _selection(self) -> Selection:
-        if self.ref.scheme == "local" and self.ref.path.endswith(".safetensors"):
+        if self.ref.scheme == "local" and self.ref.path:
             # One file was named; what else lies in its folder, which may be huge, does not matter.
             return single(self.ref.path)
-        files = await self.source.list()
+        files = [file for file in await self.source.list() if not is_hidden(file.path, self.ref.path)]
         self.sizes = {file.path: file.size for file in files}
         if self.ref.path in self.sizes:
             return single(self.ref.path)
@@ -178,7 +179,7 @@ class _Assembly:
             index: Index | None = None
             try:
                 index = await self._index(part, selection)
-                parts.append(resolve(part, index, self.sizes))
+                parts.append(resolve(part, index, await self._present(part, index)))
             except FormatError as error:
                 self._set_aside(part, index, error)
                 return None
@@ -197,6 +198,20 @@ class _Assembly:
             raise error from None
         code = "index-unreadable" if index is None else "index-stale"
         self.notes.append(Note(code, f"{path} was left aside: {error.what}"))
+
+    async def _present(self, part: Part, index: Index | None) -> dict[str, int] | None:
+        """The files that are there, with their sizes: all of them, or of those that an index names."""
+        if index is None or self.sizes is not None:
+            return self.sizes
+        found = {}
+        for path in (joined(part.folder, name) for name in index.shards):
+            try:
+                found[path] = await self.source.size(path)
+            except NotFoundError:
+                continue
+            except SourceError:
+                found[path] = 0
+        return found
 
     async def _index(self, part: Part, selection: Selection) -> Index | None:
         """The index of a part where it decides, or where it is small enough to have a look at."""
@@ -232,7 +247,9 @@ class _Assembly:
         except NotFoundError:
             return None
         except CkptInspectError as error:
-            self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
+            if path not in self.unreadable:
+                self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
+            self.unreadable.add(path)
             return None
 
     async def _shards(self, parts: Sequence[PartFiles]) -> tuple[list[Shard], str]:
@@ -250,9 +267,13 @@ class _Assembly:
 
     async def _by_endpoint(self, parts: Sequence[PartFiles], jobs: Sequence[_Job]) -> list[Shard] | None:
         index = parts[0].part.chosen.index
-        if self.reading.via == "ranges" or self.reading.names or len(parts) != 1 or index is None:
+        if self.reading.via == "ranges" or self.ref.scheme != "hub" or self.ref.revision not in MAIN:
             return None
-        if self.ref.scheme != "hub" or self.ref.revision not in _MAIN or parts[0].missing or self.sizes is None:
+        if self.reading.names or len(parts) != 1 or index is None or parts[0].missing or self.sizes is None:
+            if self.reading.via == "endpoint":
+                why = "where every name is asked for" if self.reading.names else "other than whole sharded repositories"
+                message = f"the one-request endpoint gives nothing {why}: this was read by ranges"
+                self.notes.append(Note("endpoint-unused", message))
             return None
         from ckptinspect.endpoint import headers_from
 

@@ -18,16 +18,30 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+def spelled_out(text: str) -> str:
+    r"""``text`` with what no encoding can write (a byte of a file's name that is not UTF-8) as an escape.
+
+    >>> spelled_out("caf\udce9.safetensors")
+    'caf\\udce9.safetensors'
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, limit: int) -> str:
+    """``text``, cut in the middle when it is longer than ``limit``."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
 def quoted(name: str, limit: int = 80) -> str:
     r"""A name from a file, quoted for a message: escaped, and cut in the middle when it is long.
 
     >>> quoted("lm_head.weight"), quoted("x" * 200, limit=9)
     ("'lm_head.weight'", "'xxxx…xxxx'")
     """
-    if len(name) > limit:
-        half = (limit - 1) // 2
-        name = f"{name[:half]}…{name[-half:]}"
-    return f"'{escaped(name)}'"
+    return f"'{escaped(shortened(name, limit))}'"
 
 
 def number_of(count: int, noun: str) -> str:

@@ -91,6 +91,9 @@ def _dispatched(arguments: list[str]) -> int:
         verb = arguments.pop(0) if arguments[0] in _NAMES else _DEFAULT
         command, program = typer.main.get_command(_single(verb)), f"ckptinspect {verb}"
     result = command.main(arguments, prog_name=program, standalone_mode=False)
+    if result == INTERRUPTED:
+        # What typer makes of an interrupt, without a word.
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 
 

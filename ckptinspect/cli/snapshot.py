@@ -36,14 +36,15 @@ def run(
     debug: DebugOpt = False,
 ) -> int:
     """Keep the headers, config and index in one small file that every verb takes as a REF."""
-    from ckptinspect.opening import source_of
+    from ckptinspect.opening import explained, source_of
     from ckptinspect.refs import parse_ref
     from ckptinspect.report.snapshot import snapshot_report
     from ckptinspect.snapshot import take
     from ckptinspect.sources.base import run as run_with
 
-    parsed, source = source_of(parse_ref(ref), offline=offline)
-    with bar(quiet=quiet) as progress:
+    asked = parse_ref(ref)
+    parsed, source = source_of(asked, offline=offline)
+    with explained(asked), bar(quiet=quiet) as progress:
         snapshot = run_with(source, take(source, parsed, progress))
     write_whole(output, snapshot.content)
     if not quiet:

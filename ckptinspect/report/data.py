@@ -9,20 +9,36 @@ import msgspec
 from ckptinspect.errors import RefError
 from ckptinspect.report.document import Report
 from ckptinspect.report.v1 import SCHEMA
-from ckptinspect.text import escaped
+from ckptinspect.text import escaped, spelled_out
 
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
 def json(report: Report, out: TextIO) -> None:
     """The whole answer as one object: ``{"schema": …, "kind": VERB, "data": …}``."""
-    encoded = _encoder.encode({"schema": SCHEMA, "kind": report.kind, "data": report.data})
+    encoded = _encoded({"schema": SCHEMA, "kind": report.kind, "data": report.data})
     out.write(msgspec.json.format(encoded).decode() + "\n")
 
 
 def jsonl(report: Report, out: TextIO) -> None:
     """The main list, one object a line."""
-    out.writelines(_encoder.encode(row).decode() + "\n" for row in _rows(report, "jsonl"))
+    out.writelines(_encoded(row).decode() + "\n" for row in _rows(report, "jsonl"))
+
+
+def _encoded(value: object) -> bytes:
+    """JSON. What is no Unicode, such as a byte of a file's name that is not UTF-8, is written as an escape."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return _encoder.encode(_spelled_out(msgspec.to_builtins(value)))
+
+
+def _spelled_out(value: object) -> object:
+    if isinstance(value, str):
+        return spelled_out(value)
+    if isinstance(value, Mapping):
+        return {_spelled_out(key): _spelled_out(item) for key, item in value.items()}
+    return [_spelled_out(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def csv_rows(report: Report, out: TextIO) -> None:
