@@ -25,7 +25,7 @@ class Format(StrEnum):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column of a table. Where not all fit, those that are ``spare`` go first, the largest before the others."""
+    """A column of a table. Where not all fit, those that are ``spare`` have what room is left, the least first."""
 
     title: str
     format: Format = Format.TEXT

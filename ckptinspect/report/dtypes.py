@@ -7,13 +7,13 @@ from ckptinspect.report.document import Column, Format, Report, Table
 _COLUMNS = (
     Column("dtype", Format.NAME),
     Column("bits", Format.NUMBER),
-    Column("kind", Format.NAME, spare=2),
-    Column("sign", Format.NUMBER),
-    Column("exponent", Format.NUMBER),
-    Column("mantissa", Format.NUMBER),
-    Column("largest", Format.NUMBER),
-    Column("smallest", Format.NUMBER),
-    Column("note", Format.TEXT, spare=3),
+    Column("kind", Format.NAME, spare=6),
+    Column("sign", Format.NUMBER, spare=5),
+    Column("exponent", Format.NUMBER, spare=1),
+    Column("mantissa", Format.NUMBER, spare=2),
+    Column("largest", Format.NUMBER, spare=3),
+    Column("smallest", Format.NUMBER, spare=4),
+    Column("note", Format.TEXT, spare=7),
 )
 
 

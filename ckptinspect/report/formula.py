@@ -7,7 +7,7 @@ from ckptinspect.analysis.formula import Formula, formulas
 from ckptinspect.analysis.notes import notes_on
 from ckptinspect.model import Checkpoint, Note
 from ckptinspect.report import v1
-from ckptinspect.report.common import notes_data, ref_data, title_of
+from ckptinspect.report.common import failed_data, notes_data, ref_data, title_of
 from ckptinspect.report.document import Block, Column, Format, Formulas, Report, Table
 
 _SYMBOLS = (Column("name", Format.NAME), Column("value", Format.COUNT))
@@ -24,6 +24,7 @@ def formula_report(checkpoint: Checkpoint, module: str | None = None, *, symbols
         modules=modules,
         total=_total(modules),
         symbols=dict(sorted({item for formula in found for item in formula.symbols.items()})) if symbols else {},
+        failed=failed_data(checkpoint),
         notes=notes,
     )
     return Report(

@@ -9,7 +9,7 @@ from ckptinspect.analysis.notes import notes_on
 from ckptinspect.analysis.tree import pruned, tree
 from ckptinspect.model import Checkpoint, Ref
 from ckptinspect.report import v1
-from ckptinspect.report.common import notes_data, ref_data, title_of
+from ckptinspect.report.common import failed_data, notes_data, ref_data, title_of
 from ckptinspect.report.document import Branch, Report, Tree
 
 # Arguments that print(model) gives by their place.
@@ -26,7 +26,7 @@ def tree_report(checkpoint: Checkpoint, module: str | None = None, depth: int | 
         root = pruned(root, depth)
     notes = notes_data(notes_on(checkpoint, counted))
     name = name_of(checkpoint.ref)
-    data = v1.TreeData(ref_data(checkpoint.ref), node_data(root, name), notes)
+    data = v1.TreeData(ref_data(checkpoint.ref), node_data(root, name), failed_data(checkpoint), notes)
     block = Tree(branch_of(root, (name,)))
     return Report(
         "tree",
