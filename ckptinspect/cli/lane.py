@@ -15,6 +15,10 @@ from ckptinspect.errors import RefError
 from ckptinspect.text import quoted
 
 
+class OneTooManyError(RefError):
+    """More arguments than the verb takes."""
+
+
 class LeanCommand(TyperCommand):
     """A command whose plain values are taken as they are."""
 
@@ -22,6 +26,20 @@ class LeanCommand(TyperCommand):
         super().__init__(*args, **kwargs)
         for parameter in self.params:
             _shorten(parameter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise self._one_too_many(quoted(rest[0]))
+        return rest
+
+    def _one_too_many(self, extra: str) -> OneTooManyError:
+        taken = [str(parameter.metavar) for parameter in self.params if parameter.param_type_name == "argument"]
+        if not taken:
+            return OneTooManyError(f"{self.name} takes no REF; {extra} is one too many")
+        if len(taken) == 1:
+            return OneTooManyError(f"{self.name} takes one {taken[0]} at a time; {extra} is the second")
+        return OneTooManyError(f"{self.name} takes {' and '.join(taken)}; {extra} is one too many")
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
@@ -31,14 +49,18 @@ class LeanCommand(TyperCommand):
 
 def _shorten(parameter: Any) -> None:
     descriptor = getattr(parameter, "type_descriptor", None)
-    if descriptor is not None and parameter.nargs == 1 and not isinstance(parameter.process_value, partial):
+    if descriptor is not None and not isinstance(parameter.process_value, partial):
         parameter.process_value = partial(_processed, parameter, descriptor.annotation, parameter.process_value)
 
 
 def _processed(parameter: Any, annotation: Any, slow: Any, context: Any, value: Any) -> Any:
     if value is None and not parameter.required:
         return None
-    if parameter.callback is not None or not isinstance(annotation, type):
+    if parameter.callback is not None:
+        return slow(context, value)
+    if annotation == list[str] and value and all(isinstance(item, str) for item in value):
+        return list(value)
+    if not isinstance(annotation, type) or parameter.nargs != 1:
         return slow(context, value)
     if isinstance(value, annotation):
         return value
