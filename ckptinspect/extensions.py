@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ckptinspect.errors import UnavailableError
 from ckptinspect.text import quoted
@@ -20,21 +20,18 @@ _MENTION = b"[ckptinspect."
 _METADATA = (".dist-info", ".egg-info")
 
 
-def extension(folder: str, name: str) -> object | None:
+def extension(folder: str, name: str, *needs: str) -> Any:
     """What an installed package adds to ``folder`` under ``name``, imported; None where there is no such thing.
 
-    Raises UnavailableError where it cannot be imported.
+    ``needs`` are the attributes that it must have. Raises UnavailableError where it lacks one or cannot be imported.
     """
-    return next((_loaded(folder, entry) for entry in _entries(folder) if entry.name == name), None)
+    return next((_loaded(folder, entry, needs) for entry in _entries(folder) if entry.name == name), None)
 
 
 @cache
-def extensions(folder: str) -> tuple[object, ...]:
-    """All that installed packages add to ``folder``, imported, in the order of their names.
-
-    Raises UnavailableError where one cannot be imported.
-    """
-    return tuple(_loaded(folder, entry) for entry in _entries(folder))
+def extensions(folder: str, *needs: str) -> tuple[Any, ...]:
+    """All that installed packages add to ``folder``, imported, in the order of their names; else as ``extension``."""
+    return tuple(_loaded(folder, entry, needs) for entry in _entries(folder))
 
 
 def names_of(folder: str) -> tuple[str, ...]:
@@ -50,12 +47,19 @@ def _entries(folder: str) -> "tuple[EntryPoint, ...]":
     return tuple(sorted(entry_points(group=f"ckptinspect.{folder}"), key=lambda entry: (entry.name, entry.value)))
 
 
-def _loaded(folder: str, entry: "EntryPoint") -> object:
+def _loaded(folder: str, entry: "EntryPoint", needs: tuple[str, ...]) -> Any:
     try:
-        return entry.load()
+        found = entry.load()
     except Exception as error:
-        what = f"the extension {quoted(entry.name)} ({quoted(entry.value)}) cannot be imported: {error}"
-        raise UnavailableError(what, f"ckptinspect.{folder}", "update or uninstall the package it is of") from error
+        raise _unusable(folder, entry, f"cannot be imported: {type(error).__name__}: {error}") from error
+    if lacking := [name for name in needs if not hasattr(found, name)]:
+        raise _unusable(folder, entry, f"has no {lacking[0]}")
+    return found
+
+
+def _unusable(folder: str, entry: "EntryPoint", why: str) -> UnavailableError:
+    what = f"the extension {quoted(entry.name)}, {quoted(entry.value)}, {why}"
+    return UnavailableError(what, f"ckptinspect.{folder}", "update or uninstall the package that brings it")
 
 
 @cache

@@ -11,14 +11,14 @@ SPELLED = "ckptinspect.spelled"
 """The name of the error handler by which a stream spells out what it cannot encode."""
 
 
-def _spelled_out(error: UnicodeError) -> tuple[str, int]:
+def _spelled(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]
     return "".join(_SPELLINGS.get(char) or _escape(char) for char in missing), error.end
 
 
-codecs.register_error(SPELLED, _spelled_out)
+codecs.register_error(SPELLED, _spelled)
 
 
 def encodable(text: str, encoding: str) -> str:

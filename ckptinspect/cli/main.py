@@ -155,7 +155,9 @@ def _single(name: str) -> typer.Typer:
 
 
 def _added(app: typer.Typer, name: str, summary: str | None = None) -> None:
-    module: Any = import_module(f"ckptinspect.cli.{name}") if name in _NAMES else extension("cli", name)
+    module: Any = (
+        import_module(f"ckptinspect.cli.{name}") if name in _NAMES else extension("cli", name, "run", "EXAMPLES")
+    )
     command = app.command(
         name, cls=LeanCommand, short_help=summary, epilog=_epilog(module.EXAMPLES), context_settings=_CONTEXT
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TextIO, cast
+from typing import TextIO
 
 import msgspec
 
@@ -28,11 +28,11 @@ class Form(msgspec.Struct, frozen=True):
     def render(self, report: Report, out: TextIO) -> None:
         """Write a report in this format."""
         module, _, function = self.renderer.partition(":")
-        found = getattr(import_module(f"ckptinspect.report.{module}"), function) if module else self._of_others()
-        cast("Renderer", found)(report, out)
-
-    def _of_others(self) -> object:
-        return extension("report", self.name)
+        if module:
+            renderer: Renderer = getattr(import_module(f"ckptinspect.report.{module}"), function)
+        else:
+            renderer = extension("report", self.name, "__call__")
+        renderer(report, out)
 
 
 TABLE = Form("table", "table:render", (".txt",), prose=True)
@@ -59,7 +59,7 @@ def form_of(name: str | None, output: str | None = None) -> Form:
         ending = (output or "").lower()
         return next((form for form in FORMS if ending.endswith(form.endings)), TABLE)
     found = next((form for form in FORMS if form.name == name), None)
-    if found is None and (others := names_of("report")) and name in others:
+    if found is None and name in names_of("report"):
         return Form(name)
     if found is None:
         names = ", ".join((*FORM_NAMES, *names_of("report")))
