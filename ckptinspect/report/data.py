@@ -11,6 +11,8 @@ from ckptinspect.report.document import Report
 from ckptinspect.report.v1 import SCHEMA
 from ckptinspect.text import escaped
 
+# The last four are the wide forms that East Asian spreadsheets take for the first four.
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -30,11 +32,10 @@ def csv_rows(report: Report, out: TextIO) -> None:
     on is made harmless. Names to the letter are in json and jsonl.
     """
     writer = csv.writer(out, lineterminator="\n")
-    for number, row in enumerate(_rows(report, "csv")):
-        values = msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
-        if number == 0:
-            writer.writerow(values)
-        writer.writerow([_flat(value) for value in values.values()])
+    rows = [msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row for row in _rows(report, "csv")]
+    columns = report.columns or next(map(tuple, rows), ())
+    writer.writerow([_flat(column) for column in columns])
+    writer.writerows([_flat(row[column]) for column in columns] for row in rows)
 
 
 def _rows(report: Report, form: str) -> list[msgspec.Struct | Mapping[str, object]]:
@@ -49,6 +50,6 @@ def _flat(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return ":".join(str(_flat(item)) for item in msgspec.structs.astuple(value) if not isinstance(item, tuple))
     if isinstance(value, str):
-        # Spreadsheets run a cell that begins like a formula (OWASP, "CSV Injection").
-        return escaped("'" + value if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value)
+        # Spreadsheets run a cell that begins like a formula (OWASP, "CSV Injection"); a sign alone is none.
+        return escaped("'" + value if value[:1] in _FORMULA and len(value) > 1 else value)
     return value

@@ -23,7 +23,9 @@ def dtypes_report() -> Report:
     rows = [(d.dtype, d.bits, d.family, d.sign, d.exponent, d.mantissa, d.largest, d.smallest, d.note) for d in found]
     notes = ("smallest is the smallest positive normal number; for C64 all but bits are of each of its two halves",)
     data = v1.DtypesData(found)
-    return Report("dtypes", data, "Number formats of safetensors", (Table(_COLUMNS, rows),), notes, lambda: found)
+    table = Table(_COLUMNS, rows)
+    fields = v1.DtypeInfoData.__struct_fields__
+    return Report("dtypes", data, "Number formats of safetensors", (table,), notes, lambda: found, fields)
 
 
 def _data(dtype: Dtype) -> v1.DtypeInfoData:

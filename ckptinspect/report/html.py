@@ -126,4 +126,5 @@ def _(block: Lines) -> Iterator[str]:
 @_lines.register
 def _(block: Formulas) -> Iterator[str]:
     for name, expression, value in block.equations:
-        yield f"<p><strong>{_text(name)}</strong> = {value:,} =<br><code>{_text(expression)}</code></p>"
+        same = "" if expression == str(value) else f" =<br><code>{_text(expression)}</code>"
+        yield f"<p><strong>{_text(name)}</strong> = {value:,}{same}</p>"

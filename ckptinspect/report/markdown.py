@@ -85,4 +85,5 @@ def _(block: Lines) -> Iterator[str]:
 @_lines.register
 def _(block: Formulas) -> Iterator[str]:
     for name, expression, value in block.equations:
-        yield f"- **{_text(name)}** = {value:,} = `{expression}`"
+        same = "" if expression == str(value) else f" = `{expression}`"
+        yield f"- **{_text(name)}** = {value:,}{same}"

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
 
-from msgspec.structs import asdict
-
 from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.keys import GroupKey, keys_of, natural
 from ckptinspect.analysis.names import by_tensor
@@ -16,6 +14,7 @@ from ckptinspect.report import v1
 from ckptinspect.report.common import failed_data, files_data, notes_data, ref_data, sorted_rows, title_of
 from ckptinspect.report.document import Block, Cell, Column, Format, Report, Sum, Table
 
+_FIGURES = tuple(name for name in v1.GroupData.__struct_fields__ if name != "key")
 _DEFAULT = keys_of("module,dtype")
 _MODULE_ORDER = {module: number for number, module in enumerate(MODULES)}
 
@@ -33,7 +32,8 @@ def show_report(
     if len(data.decomposition) > 1:
         blocks.append(_decomposition(counted))
     notes = tuple(note.message for note in data.notes)
-    return Report("show", data, title_of(checkpoint, data.layout), tuple(blocks), notes, lambda: _flat(data))
+    columns = (*data.by, *_FIGURES)
+    return Report("show", data, title_of(checkpoint, data.layout), tuple(blocks), notes, lambda: _flat(data), columns)
 
 
 def _groups(counted: Count, by: Sequence[GroupKey]) -> list[v1.GroupData]:
@@ -169,11 +169,10 @@ def _table(data: v1.ShowData) -> Table:
 
 def _flat(data: v1.ShowData) -> list[dict[str, object]]:
     """The groups with a column for each of their keys."""
-    return [dict(zip(data.by, group.key, strict=True)) | _figures(group) for group in data.groups]
-
-
-def _figures(group: v1.GroupData) -> dict[str, object]:
-    return {name: value for name, value in asdict(group).items() if name != "key"}
+    return [
+        dict(zip(data.by, group.key, strict=True)) | {name: getattr(group, name) for name in _FIGURES}
+        for group in data.groups
+    ]
 
 
 def _cut(key: tuple[str, ...]) -> tuple[str, ...]:

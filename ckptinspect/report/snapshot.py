@@ -22,11 +22,13 @@ def snapshot_report(snapshot: Snapshot, output: str) -> Report:
     line = (
         f"{output}: {snapshot.headers} headers and {snapshot.files} other files in {bytes_text(size)} ({size:,} bytes)"
     )
-    row = {name: getattr(data, name) for name in ("output", "bytes", "files", "headers", "sha256")}
+    figures = ("output", "bytes", "files", "headers", "sha256")
+    row = {"ref": data.ref.given} | {name: getattr(data, name) for name in figures}
     return Report(
         "snapshot",
         data,
         title_of(snapshot.checkpoint),
         (Lines((line,)),),
-        rows=lambda: [{"ref": data.ref.given} | row],
+        rows=lambda: [row],
+        columns=tuple(row),
     )

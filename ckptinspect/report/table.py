@@ -210,17 +210,32 @@ def _(block: Sum, screen: Screen) -> Iterator[str]:
 @_lines.register
 def _(block: Tree, screen: Screen) -> Iterator[str]:
     twigs = list(_twigs(block.root, "", "", screen))
-    figures = [(f"{twig.branch.parameters:,}", bytes_text(twig.branch.nbytes)) for twig in twigs]
-    counts, sizes = (max(map(len, column)) for column in zip(*figures, strict=True))
-    room = max(screen.width - counts - sizes - 2 * len(_GAP), 2 * _NARROWEST) if screen.width else 0
+    figures, room = _figures([twig.branch for twig in twigs], screen)
     drawn = _drawn(twigs, room, screen)
-    widest = max(min(_width(lines[0]), room or _width(lines[0])) for lines in drawn)
-    for lines, (count, size) in zip(drawn, figures, strict=True):
-        yield f"{_padded(lines[0], widest, screen, right=False)}{_GAP}{count:>{counts}}{_GAP}{size:>{sizes}}"
+    widest = max(_measured((_width(lines[0]) for lines in drawn), room), default=0)
+    for lines, figure in zip(drawn, figures, strict=True):
+        yield f"{_padded(lines[0], widest, screen, right=False)}{figure}"
         yield from (
             _shortened(line, screen.width, screen.dots) if 0 < screen.width < _width(line) else line
             for line in lines[1:]
         )
+
+
+def _figures(branches: Sequence[Branch], screen: Screen) -> tuple[list[str], int]:
+    """What stands at the end of each branch's line, and the room that it leaves; 0 where there is no limit."""
+    counts = [f"{branch.parameters:,}" for branch in branches]
+    sizes = [bytes_text(branch.nbytes) for branch in branches]
+    taken, more = (max(map(len, texts)) + len(_GAP) for texts in (counts, sizes))
+    if screen.width and screen.width - taken - more < _LEGIBLE:
+        screen.left_out.append("size")
+        return [f"{count:>{taken}}" for count in counts], max(screen.width - taken, _NARROWEST)
+    both = [f"{count:>{taken}}{size:>{more}}" for count, size in zip(counts, sizes, strict=True)]
+    return both, screen.width - taken - more if screen.width else 0
+
+
+def _measured(widths: Iterable[int], room: int) -> Iterator[int]:
+    """The widths that others stand in line with: within the room or, in a pipe, those not beyond all measure."""
+    return (min(width, room) if room else width for width in widths if room or width <= _PADDED)
 
 
 class _Twig(NamedTuple):
@@ -264,12 +279,13 @@ def _twigs(branch: Branch, lead: str, below: str, screen: Screen) -> Iterator[_T
 def _drawn(twigs: Sequence[_Twig], room: int, screen: Screen) -> list[list[str]]:
     """The lines of each twig: in full where there is room for all, else in brief."""
     details = [screen.text(twig.branch.detail) for twig in twigs]
-    column = max((_width(twig.label) for twig in twigs if twig.branch.detail), default=0) + len(_GAP)
-    if room and column + max(map(_width, details)) > room:
+    labels = _measured((_width(twig.label) for twig in twigs if twig.branch.detail), room)
+    column = max(labels, default=0) + len(_GAP)
+    if room and (column > room or column + max(map(_width, details)) > room):
         details = [screen.text(twig.branch.brief) for twig in twigs]
         widths = [_width(detail) for detail in details]
-        labels = [twig.shortest(room - width) for twig, width in zip(twigs, widths, strict=True)]
-        column = _best_column(labels, widths, room)
+        shortest = [twig.shortest(room - width) for twig, width in zip(twigs, widths, strict=True)]
+        column = _best_column(shortest, widths, room)
     return [_detailed(twig, detail, column, room) for twig, detail in zip(twigs, details, strict=True)]
 
 
@@ -320,7 +336,25 @@ def _(block: Formulas, screen: Screen) -> Iterator[str]:
         if number:
             yield ""
         yield screen.styled(screen.text(name), _BOLD) + f" = {value:,}"
-        yield from (f"  {line}" for line in _wrapped(expression, _left_of(screen, 2)))
+        if expression != str(value):
+            yield from (f"  {line}" for line in _folded(screen.text(expression), _left_of(screen, 2)))
+
+
+def _folded(expression: str, width: int) -> Iterator[str]:
+    """An expression on lines of this width: broken between terms or, where one does not fit, between factors."""
+    if width <= 0 or _width(expression) <= width:
+        yield expression
+        return
+    from textwrap import wrap
+
+    for line in wrap(expression, width, break_long_words=False, break_on_hyphens=False):
+        text = ""
+        for factor in line.replace("*", "*\0").split("\0"):
+            if text and _width(text + factor) > width:
+                yield text
+                text = ""
+            text += factor
+        yield text
 
 
 def _left_of(screen: Screen, taken: int) -> int:

@@ -72,6 +72,7 @@ def tensors_report(
         (table,),
         tuple(note.message for note in notes),
         lambda: tensors,
+        v1.TensorData.__struct_fields__,
     )
 
 

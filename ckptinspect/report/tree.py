@@ -35,6 +35,7 @@ def tree_report(checkpoint: Checkpoint, module: str | None = None, depth: int | 
         (block,),
         tuple(note.message for note in notes),
         lambda: list(_rows(data.root)),
+        v1.BranchData.__struct_fields__,
     )
 
 
