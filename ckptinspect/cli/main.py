@@ -46,10 +46,16 @@ _EXIT_CODES = {"usage": USAGE, "source": SOURCE, "format": FORMAT, "unavailable"
 # What is one argument too many is said by the lane, in a sentence that knows the verb.
 _CONTEXT = {"help_option_names": ["-h", "--help"], "allow_extra_args": True}
 _SUMMARY = "What is in a safetensors checkpoint, from its headers alone: on disk or on the Hugging Face Hub."
+_EXAMPLES = (
+    "ckptinspect Qwen/Qwen3-0.6B",
+    "ckptinspect tree ./llama",
+    "ckptinspect help tree",
+)
 _EPILOG = (
     "REF is a file, a folder, an index, a snapshot, org/name[@revision] on the Hub, a Hub page, or any fsspec URL. "
-    "No verb means show. Exit codes: 0 fine, 1 the answer is no, 2 usage, 3 source, 4 format, 5 partial, "
-    "69 unavailable, 70 our bug, 130 interrupted."
+    "No verb means show; a folder that is called like a verb is written ./tree.\n\n"
+    "Exit codes: 0 fine, 1 the answer is no, 2 usage, 3 source, 4 format, 5 partial, 69 unavailable, 70 our bug, "
+    "130 interrupted.\n\n"
 )
 
 
@@ -136,8 +142,10 @@ def _whole() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": _CONTEXT["help_option_names"]},
-        epilog=_EPILOG,
+        epilog=_EPILOG + _epilog(_EXAMPLES),
         help=_SUMMARY,
+        options_metavar="",
+        subcommand_metavar="[VERB] REF [OPTIONS]",
     )
     app.callback()(_callback)
     for verb in VERBS:

@@ -9,7 +9,7 @@ from typing import TextIO
 import msgspec
 
 from ckptinspect.cli.options import DebugOpt, FormatOpt, NoColorOpt, OutputOpt, QuietOpt
-from ckptinspect.errors import AccessError
+from ckptinspect.errors import AccessError, RefError
 from ckptinspect.report.document import Report
 from ckptinspect.report.forms import TABLE, Form, form_of
 from ckptinspect.text import SPELLED
@@ -29,7 +29,9 @@ class Writer(msgspec.Struct, frozen=True):
     debug: DebugOpt = False
 
     def __post_init__(self) -> None:
-        # A format that there is not is said before anything is read.
+        # What cannot be written is said before anything is read.
+        if self.output == "":
+            raise RefError("it names no file", "--output", "name one, or - for standard output")
         form_of(self.form, self.output)
 
     def write(self, report: Report) -> None:
@@ -81,7 +83,8 @@ def write_whole(path: str, content: bytes) -> None:
     target = os.path.realpath(path)
     temporary = f"{target}.{os.getpid()}.tmp"
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
+        # By the path as given: a pipe that is opened as /dev/stdout has no path of its own.
+        if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as stream:
                 stream.write(content)
             return

@@ -7,7 +7,7 @@ EXAMPLES = (
     "ckptinspect Qwen/Qwen3-0.6B",
     "ckptinspect model.safetensors --by dtype",
     "ckptinspect show ./llama --by layer,role --sort=-bytes --limit 10",
-    "ckptinspect hf://org/name@v1.0/unet -f json",
+    "ckptinspect hf://stable-diffusion-v1-5/stable-diffusion-v1-5/unet -f json",
 )
 
 

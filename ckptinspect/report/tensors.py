@@ -33,7 +33,7 @@ def tensors_report(
 ) -> Report:
     """The tensors whose name matches the glob, in the order of the files unless a column is given."""
     counted = count(checkpoint)
-    pattern = re.compile(translate(match)) if match else None
+    pattern = re.compile(translate(match)) if match is not None else None
     found = [
         v1.TensorData(
             name=tensor.name,
@@ -54,9 +54,8 @@ def tensors_report(
     tensors = tuple(sorted_rows(found, sort, _sortable())[:limit])
     notes = [*checkpoint.notes]
     if match is not None and not found:
-        notes.append(
-            Note("no-match", f"no name matches {quoted(match)}; a GLOB is for whole names: try '*{escaped(match)}*'")
-        )
+        hint = "" if "*" in match or not match else f"; a GLOB is for whole names: try '*{escaped(match)}*'"
+        notes.append(Note("no-match", f"no name matches {quoted(match)}{hint}"))
     data = v1.TensorsData(
         ref=ref_data(checkpoint.ref),
         tensors=tensors,

@@ -65,7 +65,7 @@ def node_data(line: Line, name: str | None = None) -> v1.NodeData:
 
 def branch_of(line: Line, names: tuple[str, ...] = ()) -> Branch:
     """A line and all below it as it is drawn."""
-    times = f"{line.repeat} ×" if line.indices else ""
+    times = f"{line.repeat:,} ×" if line.indices else ""
     detail, brief = (text_of(line.module), brief_of(line.module)) if line.module is not None else ("", "")
     return Branch(
         names=names or line.names,

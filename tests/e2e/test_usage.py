@@ -54,6 +54,7 @@ def shown(capfd: Capture, *arguments: str) -> str:
         (["tree", TINY, "--depth"], "option '--depth' requires an argument; see ckptinspect tree --help"),
         (["tree", TINY, "--depth=-1"], "--depth: '-1' is no whole number of 0 or more; write it in digits"),
         (["no/such", "-f", "xml"], "--format: 'xml' is no format; choose one of table, json, jsonl, csv, markdown, html"),
+        (["no/such", "-o", ""], "--output: it names no file; name one, or - for standard output"),
         ([TINY, "--via", "x"], "--via: 'x' is no choice; choose one of auto, endpoint, ranges"),
     ],
 )  # fmt: skip
