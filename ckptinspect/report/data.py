@@ -32,10 +32,14 @@ def csv_rows(report: Report, out: TextIO) -> None:
     on is made harmless. Names to the letter are in json and jsonl.
     """
     writer = csv.writer(out, lineterminator="\n")
-    rows = [msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row for row in _rows(report, "csv")]
-    columns = report.columns or next(map(tuple, rows), ())
+    rows = _rows(report, "csv")
+    columns = report.columns or tuple(next(map(_values, rows), ()))
     writer.writerow([_flat(column) for column in columns])
-    writer.writerows([_flat(row[column]) for column in columns] for row in rows)
+    writer.writerows([_flat(values[column]) for column in columns] for values in map(_values, rows))
+
+
+def _values(row: msgspec.Struct | Mapping[str, object]) -> Mapping[str, object]:
+    return msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
 
 
 def _rows(report: Report, form: str) -> list[msgspec.Struct | Mapping[str, object]]:

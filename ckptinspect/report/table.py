@@ -3,6 +3,7 @@
 Columns are laid out here rather than by rich: a list of 92,000 tensors takes rich half a minute.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import singledispatch
 from itertools import accumulate, chain
@@ -13,6 +14,7 @@ from ckptinspect.report.document import Branch, Cell, Column, Formulas, Lines, R
 from ckptinspect.text import bytes_text, encodable, escaped
 
 _GAP = "  "
+_FACTORS, _OPERANDS = re.compile(r"(?<=\*)"), re.compile(r"(?<=[(+-])|(?<=//)")
 _NARROWEST = 8
 # However long a name is, so much of it is shown, and so much room is left beside it.
 _LEGIBLE, _OTHERS = 24, 40
@@ -341,7 +343,7 @@ def _(block: Formulas, screen: Screen) -> Iterator[str]:
 
 
 def _folded(expression: str, width: int) -> Iterator[str]:
-    """An expression on lines of this width: broken between terms or, where one does not fit, between factors."""
+    """An expression on lines of this width: broken between terms, else between factors, else within one."""
     if width <= 0 or _width(expression) <= width:
         yield expression
         return
@@ -349,12 +351,17 @@ def _folded(expression: str, width: int) -> Iterator[str]:
 
     for line in wrap(expression, width, break_long_words=False, break_on_hyphens=False):
         text = ""
-        for factor in line.replace("*", "*\0").split("\0"):
-            if text and _width(text + factor) > width:
+        for piece in _pieces(line, width):
+            if text and _width(text + piece) > width:
                 yield text
                 text = ""
-            text += factor
+            text += piece
         yield text
+
+
+def _pieces(line: str, width: int) -> Iterator[str]:
+    for factor in _FACTORS.split(line):
+        yield from [factor] if _width(factor) <= width else _OPERANDS.split(factor)
 
 
 def _left_of(screen: Screen, taken: int) -> int:
