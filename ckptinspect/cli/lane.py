@@ -5,6 +5,7 @@ headers. A text, a whole number of 0 or more, or a choice needs none of that; an
 way. See docs/decisions/typer.md.
 """
 
+import sys
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from ckptinspect.errors import RefError
-from ckptinspect.text import quoted
+from ckptinspect.text import encodable, quoted
 
 
 class OneTooManyError(RefError):
@@ -26,6 +27,10 @@ class LeanCommand(TyperCommand):
         super().__init__(*args, **kwargs)
         for parameter in self.params:
             _shorten(parameter)
+
+    def get_help(self, ctx: Any) -> str:
+        # Typer writes UTF-8 to a stream of ASCII.
+        return encodable(str(super().get_help(ctx)), getattr(sys.stdout, "encoding", None) or "utf-8")
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)

@@ -90,7 +90,7 @@ def _lines(block: object, screen: Screen) -> Iterator[str]:
 def _(block: Table, screen: Screen) -> Iterator[str]:
     if block.title:
         yield screen.styled(screen.text(block.title), _BOLD)
-    body, foot = (_cells(rows, block.columns, screen) for rows in (block.rows, block.foot))
+    body, foot = (_texts(rows, block.columns, screen) for rows in (block.rows, block.foot))
     titles = [screen.text(column.title) for column in block.columns]
     widths = _natural_widths(block.columns, chain([titles], body, foot), screen.width)
     kept = _kept(block.columns, widths, screen.width)
@@ -105,7 +105,7 @@ def _(block: Table, screen: Screen) -> Iterator[str]:
         yield screen.styled(layout.row(row), _BOLD)
 
 
-def _cells(rows: Sequence[Sequence[Cell]], columns: Sequence[Column], screen: Screen) -> list[list[str]]:
+def _texts(rows: Sequence[Sequence[Cell]], columns: Sequence[Column], screen: Screen) -> list[list[str]]:
     return [[screen.text(written(value, column)) for value, column in zip(row, columns, strict=True)] for row in rows]
 
 

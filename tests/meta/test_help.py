@@ -66,6 +66,8 @@ def test_the_readme_tells_of_every_verb(verb: str) -> None:
     assert f"`{verb}" in (ROOT / "README.md").read_text()
 
 
-def test_the_help_fits_80_columns() -> None:
+def test_the_help_fits_80_columns_and_every_terminal() -> None:
     for arguments in (["--help"], *([verb.name, "--help"] for verb in VERBS)):
-        assert max(map(len, ckptinspect(*arguments, columns=80).out.splitlines())) <= 80
+        out = ckptinspect(*arguments, columns=80, environment={"PYTHONIOENCODING": "ascii"}).out
+        assert max(map(len, out.splitlines())) <= 80
+        assert out.isascii()
