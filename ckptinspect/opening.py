@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from ckptinspect.checkpoint import MAIN, Reading, read_checkpoint
 from ckptinspect.errors import NotFoundError, RefError, SourceError, UnreachableError
+from ckptinspect.extensions import extension
 from ckptinspect.model import Checkpoint, Ref
 from ckptinspect.refs import parse_ref
 from ckptinspect.sources.base import Source, run
@@ -102,15 +103,17 @@ def source_of(ref: Ref, *, offline: bool = False) -> tuple[Ref, Source]:
         return _snapshot(ref)
     if ref.scheme == "hub":
         return _hub(ref, offline=offline)
-    from ckptinspect.sources.remote_url import shown
+    from ckptinspect.sources.remote_url import WEB, scheme_of, shown
 
     if offline:
         raise UnreachableError("this is a URL, and --offline was asked for", shown(ref.given), "leave out --offline")
     from ckptinspect.sources.remote import RemoteSource, split_url
 
     folder, name = split_url(ref.location)
+    scheme = scheme_of(ref.location)
+    source = (extension("sources", scheme) if scheme not in WEB else None) or RemoteSource
     # A signature or a password is for the source alone: what is reported, or kept in a snapshot, is without.
-    return Ref(shown(ref.given), "remote", shown(folder), path=name), RemoteSource(ref.location)
+    return Ref(shown(ref.given), "remote", shown(folder), path=name), source(ref.location)
 
 
 def _snapshot(ref: Ref) -> tuple[Ref, Source]:

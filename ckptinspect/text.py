@@ -1,6 +1,34 @@
-"""How names and numbers are written for people: one byte formatter, one way to make a hostile name harmless."""
+"""How names and numbers are written for people: one byte formatter, one way to make a hostile name harmless, one
+way around a terminal that lacks a character.
+"""
 
+import codecs
 from collections.abc import Sequence
+
+# What is drawn and said beyond ASCII, and what stands for it on a stream that has no such character.
+_SPELLINGS = dict(zip("×·–─│├└", "x---|+`", strict=True))
+_SPELLINGS |= {"…": "...", "→": "->", "≤": "<=", "≥": ">=", "≈": "~", "²": "^2", "\u00a0": " "}
+SPELLED = "ckptinspect.spelled"
+"""The name of the error handler by which a stream spells out what it cannot encode."""
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_SPELLINGS.get(char) or _escape(char) for char in missing), error.end
+
+
+codecs.register_error(SPELLED, _spelled)
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""``text`` as a stream of this encoding shows it: the signs that it lacks are spelled, other letters escaped.
+
+    >>> encodable("2 × 3 … ü", "ascii"), encodable("2 × 3 … ü", "latin-1"), encodable("2 × 3 … ü", "utf-8")
+    ('2 x 3 ... \\xfc', '2 × 3 ... ü', '2 × 3 … ü')
+    """
+    return text if text.isascii() else text.encode(encoding, SPELLED).decode(encoding)
 
 
 def escaped(text: str) -> str:

@@ -15,7 +15,7 @@ from ckptinspect.fold import templates
 from ckptinspect.model import Checkpoint, Config, Kind, KindKey, Place, Shard, Tally, Tensor, merged
 from ckptinspect.naming.base import Naming
 from ckptinspect.quant.base import Explained, units_in
-from ckptinspect.quant.schemes import SCHEMES
+from ckptinspect.quant.schemes import schemes
 
 Key = Callable[["Row"], str]
 
@@ -206,7 +206,7 @@ def quantization_of(config: Config) -> Config:
 def _explained(kinds: Iterable[Kind], quantization: Config) -> list[Explained]:
     found = []
     for unit in units_in(kinds):
-        for scheme in SCHEMES:
+        for scheme in schemes():
             if (explained := scheme.explain(unit, quantization)) is not None:
                 found.append(explained)
                 break

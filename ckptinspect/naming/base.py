@@ -9,6 +9,7 @@ from typing import Self
 
 import msgspec
 
+from ckptinspect.extensions import extensions
 from ckptinspect.model import Config, Kind, Place
 from ckptinspect.naming.fallback import apart, in_projector, module_of
 from ckptinspect.naming.families import FAMILIES, Family
@@ -98,7 +99,8 @@ def family_of(names: Iterable[str], config: Config) -> Family | None:
     )
     keys = ("model_type", "_class_name", "architecture")
     identities = frozenset([text for key in keys if (text := config.text(key))]).union(config.texts("architectures"))
-    return next((family for family in FAMILIES if family.is_proven_by(identities, prefixes)), None)
+    families: tuple[Family, ...] = (*extensions("naming", "is_proven_by", "module_of", "role_of"), *FAMILIES)
+    return next((family for family in families if family.is_proven_by(identities, prefixes)), None)
 
 
 def _decide(family: Family | None, template: str, component: str, marked: bool) -> _Decision:

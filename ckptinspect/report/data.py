@@ -11,6 +11,8 @@ from ckptinspect.report.document import Report
 from ckptinspect.report.v1 import SCHEMA
 from ckptinspect.text import escaped, spelled_out
 
+# The last four are the wide forms that East Asian spreadsheets take for the first four.
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -46,11 +48,14 @@ def csv_rows(report: Report, out: TextIO) -> None:
     on is made harmless. Names to the letter are in json and jsonl.
     """
     writer = csv.writer(out, lineterminator="\n")
-    for number, row in enumerate(_rows(report, "csv")):
-        values = msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
-        if number == 0:
-            writer.writerow(values)
-        writer.writerow([_flat(value) for value in values.values()])
+    rows = _rows(report, "csv")
+    columns = report.columns or tuple(next(map(_values, rows), ()))
+    writer.writerow([_flat(column) for column in columns])
+    writer.writerows([_flat(values[column]) for column in columns] for values in map(_values, rows))
+
+
+def _values(row: msgspec.Struct | Mapping[str, object]) -> Mapping[str, object]:
+    return msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
 
 
 def _rows(report: Report, form: str) -> list[msgspec.Struct | Mapping[str, object]]:
@@ -65,6 +70,6 @@ def _flat(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return ":".join(str(_flat(item)) for item in msgspec.structs.astuple(value) if not isinstance(item, tuple))
     if isinstance(value, str):
-        # Spreadsheets run a cell that begins like a formula (OWASP, "CSV Injection").
-        return escaped("'" + value if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value)
+        # Spreadsheets run a cell that begins like a formula (OWASP, "CSV Injection"); a sign alone is none.
+        return escaped("'" + value if value[:1] in _FORMULA and len(value) > 1 else value)
     return value

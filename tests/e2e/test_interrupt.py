@@ -33,7 +33,7 @@ def test_an_interrupt_in_a_verb_says_so(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ckptinspect.cli.show.read", interrupt)
+    monkeypatch.setattr("ckptinspect.cli.reading.open_reading", interrupt)
 
     assert run([str(tmp_path)]) == 130
     assert capfd.readouterr().err.endswith("error: interrupted\n")

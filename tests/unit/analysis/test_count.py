@@ -164,9 +164,11 @@ def test_every_tensor_of_a_hundred_kinds_finds_its_row(tmp_path: Path) -> None:
 
 def test_a_key_that_there_is_not_is_a_usage_error() -> None:
     with pytest.raises(RefError) as error:
-        keys_of("module,depth:x")
+        keys_of("module,deep:2")
 
-    assert str(error.value) == "no key 'depth:x' to group by; choose from module, dtype, layer, role, shard, depth:N"
+    assert (
+        str(error.value) == "--by: no key 'deep:2' to group by; choose from module, dtype, layer, role, shard, depth:N"
+    )
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (0, 0)])
