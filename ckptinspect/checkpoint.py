@@ -1,7 +1,7 @@
 """Source + Ref -> Checkpoint: which files, read how far, and what to do when one of them fails."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ from ckptinspect.errors import (
 from ckptinspect.header import header_length, parse_header
 from ckptinspect.index import MAX_BYTES, Index, parse_index
 from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
-from ckptinspect.naming.mtp import mtp_marks
+from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
 from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import (
     Part,
@@ -31,8 +31,8 @@ from ckptinspect.selection import (
     single,
     without_weights,
 )
-from ckptinspect.sources.base import Source, each
-from ckptinspect.text import number_of
+from ckptinspect.sources.base import File, Source, each, is_hidden
+from ckptinspect.text import few, number_of
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -41,8 +41,7 @@ MAX_SMALL_FILE = 10_000_000
 _ENOUGH_TO_RECOGNISE = 512
 _INDEX_READ_ANYWAY = 1_000_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
-_MAIN = (None, "main")
-_NAMED = 4
+MAIN = (None, "main")
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -79,6 +78,15 @@ class _Job(msgspec.Struct, frozen=True):
     config: bool = False
 
 
+class _Found(NamedTuple):
+    """What a folder holds, and what its own lists say of it."""
+
+    files: Sequence[File]
+    folder: str
+    pipeline: Sequence[str]
+    modules: Sequence[str]
+
+
 class _Assembly:
     """The steps to one checkpoint, with the notes that they leave."""
 
@@ -91,13 +99,19 @@ class _Assembly:
         self.configs: dict[str, Config] = {}
         self.marks: tuple[str, ...] = ()
         self.promised: set[int] = set()
+        self.found = _Found((), "", (), ())
+        self.stale: set[str] = set()
+        self.unreadable: set[str] = set()
         self.done = 0
         self.total = 0
 
     async def checkpoint(self) -> Checkpoint:
         selection = await self._selection()
-        parts = [resolve(part, await self._index(part, selection), self.sizes) for part in selection.parts]
-        self.notes += [note for part in parts for note in part.notes]
+        parts = await self._parts(selection)
+        while parts is None:
+            # An index was stale: what is there without it?
+            selection = self._selected()
+            parts = await self._parts(selection)
         shards, via = await self._shards(parts)
         if all(shard.header is None for shard in shards):
             raise next(shard.error for shard in shards if shard.error is not None)
@@ -123,14 +137,13 @@ class _Assembly:
     def _note_failures(self, shards: Sequence[Shard]) -> None:
         failed = [shard.path for shard in shards if shard.error is not None]
         if failed:
-            some = ", ".join(failed[:_NAMED]) + (", …" if len(failed) > _NAMED else "")
-            what = f"{len(failed)} of {number_of(len(shards), 'shard')} could not be read ({some})"
+            what = f"{len(failed)} of {number_of(len(shards), 'shard')} could not be read ({few(failed)})"
             self.notes.append(Note("shards-failed", f"{what}: the figures are those of the others"))
 
     def _note_broken_promises(self, shards: Sequence[Shard]) -> None:
         """Tensors that an index names and no shard has. Where a shard failed or the index is stale, that is known."""
         headers = [shard.header for shard in shards if shard.header is not None]
-        if len(headers) < len(shards) or any(note.code == "index-stale" for note in self.notes):
+        if len(headers) < len(shards) or self.stale:
             return
         absent = self.promised.difference(*(header.hashes for header in headers))
         if self.promised and absent:
@@ -138,10 +151,10 @@ class _Assembly:
             self.notes.append(Note("tensors-absent", message))
 
     async def _selection(self) -> Selection:
-        if self.ref.scheme == "local" and self.ref.path.endswith(".safetensors"):
+        if self.ref.scheme == "local" and self.ref.path:
             # One file was named; what else lies in its folder, which may be huge, does not matter.
             return single(self.ref.path)
-        files = await self.source.list()
+        files = [file for file in await self.source.list() if not is_hidden(file.path, self.ref.path)]
         self.sizes = {file.path: file.size for file in files}
         if self.ref.path in self.sizes:
             return single(self.ref.path)
@@ -150,9 +163,55 @@ class _Assembly:
         pipeline = await self._small(below + "model_index.json", pipeline_components)
         modules = await self._small(below + "modules.json", sentence_modules)
         for component in without_weights(files, folder, pipeline or ()):
-            message = f"the component {component} has a config and no safetensors file: it is not counted"
+            message = f"the component {component} has no safetensors file: it is not counted"
             self.notes.append(Note("component-without-weights", message))
-        return select(files, folder, pipeline or (), modules or ())
+        self.found = _Found(files, folder, pipeline or (), modules or ())
+        return self._selected()
+
+    def _selected(self) -> Selection:
+        files, folder, pipeline, modules = self.found
+        return select((file for file in files if file.path not in self.stale), folder, pipeline, modules)
+
+    async def _parts(self, selection: Selection) -> list[PartFiles] | None:
+        """The files of each part; None where an index is stale, and what to read has to be looked at without it."""
+        parts = []
+        for part in selection.parts:
+            index: Index | None = None
+            try:
+                index = await self._index(part, selection)
+                parts.append(resolve(part, index, await self._present(part, index)))
+            except FormatError as error:
+                self._set_aside(part, index, error)
+                return None
+            self.promised.update(map(hash, index.weight_map if index is not None else ()))
+        return parts
+
+    def _set_aside(self, part: Part, index: Index | None, error: FormatError) -> None:
+        """Leave an index out of what there is. Raises what is wrong with it where nothing is left to read."""
+        path = joined(part.folder, part.chosen.index or "")
+        self.stale.add(path)
+        try:
+            if not self.found.files:
+                raise error
+            self._selected()
+        except NotFoundError:
+            raise error from None
+        code = "index-unreadable" if index is None else "index-stale"
+        self.notes.append(Note(code, f"{path} was left aside: {error.what}"))
+
+    async def _present(self, part: Part, index: Index | None) -> dict[str, int] | None:
+        """The files that are there, with their sizes: all of them, or of those that an index names."""
+        if index is None or self.sizes is not None:
+            return self.sizes
+        found = {}
+        for path in (joined(part.folder, name) for name in index.shards):
+            try:
+                found[path] = await self.source.size(path)
+            except NotFoundError:
+                continue
+            except SourceError:
+                found[path] = 0
+        return found
 
     async def _index(self, part: Part, selection: Selection) -> Index | None:
         """The index of a part where it decides, or where it is small enough to have a look at."""
@@ -163,15 +222,7 @@ class _Assembly:
         free = self.source.concurrency == 1 and size <= _INDEX_READ_ANYWAY
         if not free and not needs_index(part, selection.weights):
             return None
-        try:
-            index = await self._parsed_index(path, size)
-        except FormatError as error:
-            if not part.chosen.files:
-                raise
-            self.notes.append(Note("index-unreadable", f"{path} was left aside: {error.what}"))
-            return None
-        self.promised.update(map(hash, index.weight_map))
-        return index
+        return await self._parsed_index(path, size)
 
     async def _parsed_index(self, path: str, size: int) -> Index:
         if size > MAX_BYTES:
@@ -196,7 +247,9 @@ class _Assembly:
         except NotFoundError:
             return None
         except CkptInspectError as error:
-            self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
+            if path not in self.unreadable:
+                self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
+            self.unreadable.add(path)
             return None
 
     async def _shards(self, parts: Sequence[PartFiles]) -> tuple[list[Shard], str]:
@@ -214,9 +267,13 @@ class _Assembly:
 
     async def _by_endpoint(self, parts: Sequence[PartFiles], jobs: Sequence[_Job]) -> list[Shard] | None:
         index = parts[0].part.chosen.index
-        if self.reading.via == "ranges" or self.reading.names or len(parts) != 1 or index is None:
+        if self.reading.via == "ranges" or self.ref.scheme != "hub" or self.ref.revision not in MAIN:
             return None
-        if self.ref.scheme != "hub" or self.ref.revision not in _MAIN or parts[0].missing or self.sizes is None:
+        if self.reading.names or len(parts) != 1 or index is None or parts[0].missing or self.sizes is None:
+            if self.reading.via == "endpoint":
+                why = "where every name is asked for" if self.reading.names else "other than whole sharded repositories"
+                message = f"the one-request endpoint gives nothing {why}: this was read by ranges"
+                self.notes.append(Note("endpoint-unused", message))
             return None
         from ckptinspect.endpoint import headers_from
 
@@ -244,7 +301,7 @@ class _Assembly:
         if job.config:
             if job.component not in self.configs and (config := await self._config(job.path)) is not None:
                 self.configs[job.component] = config
-                self.marks += mtp_marks(config, ())
+                self.marks += mtp_marks(config)
             return None
         shard = await self._shard(job)
         self.done += 1
@@ -313,15 +370,18 @@ class _Assembly:
         """The shards, folded so that the layers of multi-token prediction are kinds of their own."""
         headers = [shard.header for shard in shards if shard.header is not None]
         kinds = merged(kind for header in headers for kind in header.kinds)
-        config = self.configs.get("") or Config()
-        self.marks = tuple(sorted({*self.marks, *mtp_marks(config, kinds)}))
+        if unmarked(kinds, self.marks):
+            shards = await self._again(shards, names=True)
+            names = (tensor.name for shard in shards if shard.header is not None for tensor in shard.header.tensors)
+            self.marks += marks_in(names)
+        self.marks = tuple(sorted(set(self.marks)))
         if all(header.apart == self.marks for header in headers):
             return shards
         return await self._again(shards, names=self._keeps_names)
 
     async def _without_repeats(self, shards: list[Shard], parts: Sequence[PartFiles]) -> list[Shard]:
         """The shards, with the tensors set aside that another shard has too."""
-        if not share_names([shard.header for shard in shards if shard.header is not None]):
+        if not share_names(shards):
             return shards if self.reading.names else [_without_names(shard) for shard in shards]
         named = await self._again(shards, names=True)
         repeats = repeats_in(named, await self._weight_map(parts))

@@ -9,6 +9,18 @@ from ckptinspect.errors import FormatError
 from ckptinspect.index import unsafe
 from ckptinspect.model import Config
 
+_STANDING = frozenset({"adapter_config.json", "config.json", "model_index.json", "modules.json", "params.json"})
+
+
+def without_config(path: str) -> str:
+    """The folder of a config, for which the config stands where a REF names it; any other path as it is.
+
+    >>> without_config("unet/config.json"), without_config("config.json"), without_config("x.json")
+    ('unet', '', 'x.json')
+    """
+    folder, _, name = path.rpartition("/")
+    return folder if name in _STANDING else path
+
 
 def parse_config(raw: bytes, path: str) -> Config:
     """A config.json. Raises FormatError where it is not a JSON object.

@@ -23,6 +23,9 @@ class Family(StrEnum):
     UNKNOWN = "unknown"
 
 
+INTEGERS = frozenset({Family.BOOL, Family.INT, Family.UINT})
+
+
 class Dtype(msgspec.Struct, frozen=True, gc=False):
     """A number format. ``bits`` is None for a code that is newer than this table.
 

@@ -71,17 +71,16 @@ def _no_index(raw: bytes, error: Exception, path: str, hint: str) -> IndexMismat
 def unsafe(name: str) -> str | None:
     """Why a shard name may not be followed; None for one that stays inside the folder.
 
-    Percent escapes are undone until nothing changes, as a server or a client further on might undo them.
+    Percent escapes are undone until nothing changes, as servers and clients further on might undo them.
 
     >>> unsafe("model-00001-of-00002.safetensors"), unsafe("%252e%252e/x.safetensors")
     (None, 'leads out of the folder')
     """
-    for _ in range(8):
-        if (plain := unquote(name)) == name:
-            break
-        name = plain
     if not name or len(name) > 1024:
         return "is empty" if not name else "is longer than 1024 characters"
+    # Ends: whatever is undone makes the name shorter.
+    while (plain := unquote(name)) != name:
+        name = plain
     if not name.isprintable():
         return "holds control characters"
     if "\\" in name:

@@ -2,11 +2,13 @@
 
 import os
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from ckptinspect.config import without_config
 from ckptinspect.errors import NotFoundError, RefError
 from ckptinspect.model import Ref
-from ckptinspect.text import quoted
+from ckptinspect.sources.remote_url import WEB, parts_of
+from ckptinspect.text import quoted, shortened, spelled_out
 
 _SNAPSHOT = b"ckptinspect.json"
 _REPO = re.compile(r"(?=.{1,96}(?:/|$))[A-Za-z0-9](?:[\w.-]*\w)?(?:/[\w.-]{1,96})?")
@@ -18,6 +20,7 @@ _RESERVED = frozenset(
 )
 _FILE_ENDINGS = (".safetensors", ".json", ".snap", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".zip")
 _SPELLING = "name a file, a folder, org/name on the Hub, or a URL"
+_MAX_SHOWN = 300
 
 
 def parse_ref(given: str) -> Ref:
@@ -33,16 +36,38 @@ def parse_ref(given: str) -> Ref:
         raise RefError("this names nothing", quoted(given), _SPELLING)
     if os.path.lexists(local := os.path.expanduser(given)):
         return _local(given, local)
+    if spelled_out(given) != given:
+        # Bytes that are not UTF-8 stand in the names of local files alone.
+        raise _no_such(given)
     scheme, separator, rest = given.partition("://")
     if not separator:
         return _spelled(given)
+    return _by_scheme(given, scheme.lower(), rest)
+
+
+def _by_scheme(given: str, scheme: str, rest: str) -> Ref:
     if scheme == "hf":
         return _hf(given, rest)
-    if scheme in {"http", "https"} and (urlsplit(given).hostname in _HUB_HOSTS or _at_endpoint(given)):
+    if scheme in WEB and (parts_of(given).hostname in _HUB_HOSTS or _at_endpoint(given)):
         return _page(given)
     if scheme == "file":
-        return _local(given, unquote(urlsplit(given).path))
-    return Ref(given, "remote", given.split("?", 1)[0] if scheme not in {"http", "https"} else given)
+        return _file(given)
+    return Ref(given, "remote", given if scheme in WEB else given.split("?", 1)[0])
+
+
+def _file(given: str) -> Ref:
+    """A ``file://`` URL: of this machine, whether it says so or names no host."""
+    parts = parts_of(given, hosted=False)
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    if parts.netloc not in {"", "localhost"} or not path or "\0" in path:
+        raise RefError("this is the URL of no local file", quoted(given), "write file:///folder/file")
+    if not os.path.lexists(path):
+        raise _no_such(given)
+    return _local(given, path)
+
+
+def _no_such(given: str) -> NotFoundError:
+    return NotFoundError("no such file or folder", shortened(given, _MAX_SHOWN), "check the spelling")
 
 
 def _local(given: str, path: str) -> Ref:
@@ -51,9 +76,7 @@ def _local(given: str, path: str) -> Ref:
     folder, name = os.path.split(path)
     if os.path.isfile(path) and _is_snapshot(path):
         return Ref(given, "snapshot", path)
-    if name in {"config.json", "model_index.json", "adapter_config.json"}:
-        return Ref(given, "local", folder or ".")
-    return Ref(given, "local", folder or ".", path=name)
+    return Ref(given, "local", folder or ".", path=without_config(name))
 
 
 def _is_snapshot(path: str) -> bool:
@@ -78,7 +101,7 @@ def _cached(path: str) -> str:
         with open(os.path.join(path, "refs", "main"), encoding="ascii") as file:
             commit = file.read(64).strip()
     except (OSError, UnicodeDecodeError):
-        commits = sorted(os.listdir(snapshots))
+        commits = _names_in(snapshots)
         if len(commits) != 1:
             raise RefError("this cached repository has no main revision", path, f"name one of {snapshots}/*") from None
         commit = commits[0]
@@ -87,15 +110,24 @@ def _cached(path: str) -> str:
     return os.path.join(snapshots, commit)
 
 
+def _names_in(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def _spelled(given: str) -> Ref:
-    name, at, revision = given.partition("@")
+    name, at, revision = given.rstrip("/").partition("@")
     if given.startswith((".", "/", "~")) or name.endswith(_FILE_ENDINGS) or os.sep * 2 in given:
-        raise NotFoundError("no such file or folder", given, "check the spelling")
+        raise _no_such(given)
+    if given.endswith("/") and "/" not in name:
+        # ``models/`` is a folder misspelt rather than a repository.
+        raise _no_such(given)
     if _REPO.fullmatch(name) is None or "--" in name or ".." in name or (at and not revision):
         if _REPO.match(name) is not None and name.count("/") > 1:
-            raise NotFoundError(
-                "no such file or folder", given, "for a folder of a Hub repository write hf://org/name/folder"
-            )
+            hint = "for a folder of a Hub repository write hf://org/name/folder"
+            raise NotFoundError("no such file or folder", shortened(given, _MAX_SHOWN), hint)
         raise RefError("this is no path that exists and no repository id", quoted(given), _SPELLING)
     return Ref(given, "hub", name, revision or None)
 
@@ -108,7 +140,7 @@ def _hf(given: str, rest: str) -> Ref:
         revision, path = _revision(tail)
         return _hub(given, prefix, head.rstrip("/"), revision, path)
     parts = rest.split("/")
-    return _hub(given, prefix, "/".join(parts[:2]), None, "/".join(parts[2:]))
+    return _hub(given, prefix, "/".join(parts[:2]).rstrip("/"), None, "/".join(parts[2:]))
 
 
 def _revision(tail: str) -> tuple[str, str]:
@@ -119,7 +151,7 @@ def _revision(tail: str) -> tuple[str, str]:
 
 
 def _page(given: str) -> Ref:
-    parts = [unquote(part) for part in urlsplit(given).path.split("/") if part]
+    parts = [unquote(part) for part in _path_at_hub(given).split("/") if part]
     prefix = ""
     if parts and parts[0] in _KINDS:
         prefix = parts.pop(0) + "/"
@@ -133,12 +165,23 @@ def _page(given: str) -> Ref:
     return _hub(given, prefix, repo, revision, path)
 
 
+def _path_at_hub(url: str) -> str:
+    """The path of a page's URL; of a mirror's, what comes after its own address."""
+    below = url[len(_endpoint()) :] if _at_endpoint(url) else urlsplit(url).path
+    return below.partition("?")[0].partition("#")[0]
+
+
 def _hub(given: str, prefix: str, repo: str, revision: str | None, path: str) -> Ref:
+    path = path.rstrip("/")
     if _REPO.fullmatch(repo) is None or any(part in {"", ".", ".."} for part in path.split("/") if path):
         raise RefError("this names no repository of the Hub", quoted(given), "write hf://org/name[@revision][/path]")
-    return Ref(given, "hub", prefix + repo, revision, path)
+    return Ref(given, "hub", prefix + repo, revision, without_config(path))
 
 
 def _at_endpoint(url: str) -> bool:
-    endpoint = os.environ.get("HF_ENDPOINT", "")
-    return bool(endpoint) and url.startswith(endpoint.rstrip("/") + "/")
+    endpoint = _endpoint()
+    return bool(endpoint) and url.startswith(endpoint + "/")
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/")

@@ -22,13 +22,16 @@ class _Slice(msgspec.Struct):
 _slices = msgspec.json.Decoder(dict[str, _Slice])
 
 
-def share_names(headers: Sequence[Header]) -> bool:
-    """Whether any two of the headers have a name in common."""
-    found: set[int] = set()
-    for header in headers:
-        before = len(found)
-        found.update(header.hashes)
-        if len(found) - before < len(header.hashes):
+def share_names(shards: Sequence[Shard]) -> bool:
+    """Whether any two shards of one component have a name in common."""
+    found: dict[str, set[int]] = {}
+    for shard in shards:
+        if shard.header is None:
+            continue
+        names = found.setdefault(shard.component, set())
+        before = len(names)
+        names.update(shard.header.hashes)
+        if len(names) - before < len(shard.header.hashes):
             return True
     return False
 

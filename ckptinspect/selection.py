@@ -1,25 +1,25 @@
 """Which of a folder's files make one checkpoint: one set is counted, the others are named, none are added up.
 
 File names are those of the ecosystems (transformers, diffusers, PEFT, sentence-transformers, Mistral, torch
-DCP); where several sets stand side by side the order is the loaders': transformers takes ``model.safetensors``
-before the index, and both before ``consolidated*``.
+DCP). Where several sets stand side by side, ``Standing`` says whose turn it is first; among equals the order is
+the loaders': transformers takes ``model.safetensors`` before the index, and both before ``consolidated*``.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
 from itertools import groupby
 
 import msgspec
 
 from ckptinspect.errors import IndexMismatchError, NotFoundError
 from ckptinspect.index import Index
-from ckptinspect.model import Note
 from ckptinspect.sources.base import File
-from ckptinspect.text import escaped, number_of
+from ckptinspect.text import escaped, few, number_of
 
 SUFFIX = ".safetensors"
 _MAX_NAMED = 10_000
-_NUMBERED = re.compile(r"(?P<base>.*?)[-_.]?(?P<number>\d{5,6})-of-(?P<total>\d{5,6})(?P<variant>\.\w+)?\.safetensors")
+_NUMBERED = re.compile(r"(?P<base>.*?)[-_.]?(?P<number>\d{1,6})-of-(?P<total>\d{1,6})(?P<variant>\.\w+)?\.safetensors")
 _INDEX = re.compile(r"(?P<base>.+)\.safetensors\.index(?:\.(?P<variant>[\w-]+))?\.json")
 _DCP = re.compile(r"shard-\d{5}-(?P<base>.+)")
 _ORDER = (
@@ -38,6 +38,19 @@ _ADAPTERS = frozenset({"adapter_model", "pytorch_lora_weights"})
 _OTHER_FORMATS = (".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".npz", ".dduf")
 
 
+class Standing(IntEnum):
+    """Which kind of set is taken where there are several, the first first."""
+
+    KNOWN = 0
+    """Of a name that loaders look for, in one file or in several."""
+    SHARDED = 1
+    """Of any other name, numbered or with an index."""
+    VARIANT = 2
+    """Of a known name, in another precision: ``model.fp16.safetensors``."""
+    FREE = 3
+    """A single file of a name that says nothing."""
+
+
 class WeightSet(msgspec.Struct, frozen=True):
     """Files of one folder that belong together: ``base`` and ``variant`` as in ``model.fp16.safetensors``.
 
@@ -53,16 +66,20 @@ class WeightSet(msgspec.Struct, frozen=True):
     total: int = 0
 
     @property
-    def rank(self) -> tuple[bool, bool, int, bool, str, str, int]:
+    def standing(self) -> Standing:
+        """Which kind of set it is."""
+        if self.variant:
+            return Standing.VARIANT
+        if self.base in _ORDER:
+            return Standing.KNOWN
+        return Standing.SHARDED if self.total or self.index else Standing.FREE
+
+    @property
+    def rank(self) -> tuple[Standing, int, bool, bool, str, str, int]:
         """Sort key: the set that a loader would take comes first."""
         place = _ORDER.index(self.base) if self.base in _ORDER else len(_ORDER)
         sharded = bool(self.total or self.index)
-        return bool(self.variant), not self.files, place, sharded, self.base, self.variant, self.total
-
-    @property
-    def is_free(self) -> bool:
-        """A single file whose name says nothing."""
-        return self.base not in _ORDER and not self.total and self.index is None
+        return self.standing, place, sharded, bool(self.missing), self.base, self.variant, self.total
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -90,7 +107,6 @@ class PartFiles(msgspec.Struct, frozen=True):
     part: Part
     paths: tuple[str, ...]
     missing: tuple[str, ...] = ()
-    notes: tuple[Note, ...] = ()
 
 
 def single(path: str) -> Selection:
@@ -104,7 +120,7 @@ def single(path: str) -> Selection:
 
 
 def select(
-    files: Sequence[File], folder: str = "", pipeline: Sequence[str] = (), modules: Sequence[str] = ()
+    files: Iterable[File], folder: str = "", pipeline: Sequence[str] = (), modules: Sequence[str] = ()
 ) -> Selection:
     """The weights to count below ``folder``.
 
@@ -121,12 +137,18 @@ def select(
     ):
         if parts:
             free = layout == "folder"
-            return Selection(layout, tuple(parts), tuple(sorted(weights)), free)
+            return Selection(layout, _distinct(parts), tuple(sorted(weights)), free)
     raise _nothing(folders, folder)
 
 
-def without_weights(files: Sequence[File], folder: str, pipeline: Sequence[str]) -> list[str]:
-    """The components that should have weights, by their config.json, and have none.
+def _distinct(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The parts, each set of files once: a pipeline may name a folder twice, or name one inside another."""
+    return tuple({(part.folder, part.chosen): part for part in reversed(list(parts))}.values())[::-1]
+
+
+def without_weights(files: Iterable[File], folder: str, pipeline: Sequence[str]) -> list[str]:
+    """The components that should have weights, by their config.json or by weights in a format that is not read,
+    and have none that are read.
 
     Schedulers, tokenizers and feature extractors have configs of other names (diffusers, ``ConfigMixin``).
     """
@@ -134,7 +156,7 @@ def without_weights(files: Sequence[File], folder: str, pipeline: Sequence[str])
     return [
         name
         for name in pipeline
-        if "config.json" in folders.get(joined(folder, name), ())
+        if any(file == "config.json" or file.endswith(_OTHER_FORMATS) for file in folders.get(joined(folder, name), ()))
         and not _component(folders, joined(folder, name), name)
     ]
 
@@ -148,10 +170,11 @@ def _own(folders: Mapping[str, Sequence[str]], folder: str, modules: Sequence[st
         for part in _component(folders, joined(folder, name), name if number else "")
     ]
     own = sets_in(folders.get(folder, ()))
-    if not own:
+    if not own or any(not part.component for part in extra):
+        # The first module is the model itself; where it has a folder of its own, the root's weights are not loaded.
         return "pipeline", extra
-    if len(own) > 1 and own[0].is_free:
-        return "folder", [Part("", folder, chosen) for chosen in own if chosen.is_free]
+    if len(own) > 1 and own[0].standing is Standing.FREE:
+        return "folder", [Part("", folder, chosen) for chosen in own]
     return ("pipeline" if extra else _layout(own[0])), [Part("", folder, own[0]), *extra]
 
 
@@ -168,7 +191,7 @@ def _nothing(folders: Mapping[str, Sequence[str]], folder: str) -> NotFoundError
     having = sorted(path for path, names in folders.items() if sets_in(names))
     where = folder or None
     if having:
-        some = ", ".join(escaped(path) for path in having[:5]) + (", …" if len(having) > 5 else "")
+        some = few([escaped(path) for path in having], 5)
         return NotFoundError("there are safetensors files only in several folders below", where, f"name one of {some}")
     names = [name for names in folders.values() for name in names]
     if others := sorted({ending for ending in _OTHER_FORMATS for name in names if name.endswith(ending)}):
@@ -238,7 +261,9 @@ def _weight_set(key: tuple[str, str, int], names: list[str], indexes: Mapping[tu
         return WeightSet(base, variant, tuple(names), index=None, total=len(names) if total else 0)
     matches = {int(match["number"]): match for name in names if (match := _NUMBERED.fullmatch(name))}
     example = next(iter(matches.values()))
-    missing = (_renumbered(example, number) for number in range(1, min(total, _MAX_NAMED) + 1) if number not in matches)
+    # Most count from 1; whoever has a shard 0 counts from 0.
+    numbers = range(min(total, _MAX_NAMED)) if 0 in matches else range(1, min(total, _MAX_NAMED) + 1)
+    missing = (_renumbered(example, number) for number in numbers if number not in matches)
     return WeightSet(base, variant, tuple(names), tuple(missing), index, total)
 
 
@@ -261,27 +286,22 @@ def needs_index(part: Part, weights: Sequence[str]) -> bool:
 def resolve(part: Part, index: Index | None, present: Mapping[str, int] | None) -> PartFiles:
     """The files of a part, by its index where that was read, else by their names.
 
-    ``present`` are the files of the folder with their sizes, None where nobody looked. An index of which no
-    shard is there is stale, and is left aside where the folder has a set of its own. Raises
-    IndexMismatchError where it has none.
+    ``present`` are the files of the folder with their sizes, None where nobody looked. Raises
+    IndexMismatchError where no shard is there that the index names: it is stale.
     """
     chosen = part.chosen
     if index is None:
         return PartFiles(part, _within(part, chosen.files), _within(part, chosen.missing))
     named = _within(part, index.shards)
     there = tuple(path for path in named if present is None or path in present)
-    where = joined(part.folder, chosen.index or "")
-    if there:
-        return PartFiles(part, there, tuple(path for path in named if path not in there))
-    if not chosen.files:
-        what = (
-            f"the index names {number_of(len(named), 'shard')}, none of which is there"
-            if named
-            else "it names no shard"
+    if not there:
+        shards = f"the index names {number_of(len(named), 'shard')}, none of which is there"
+        raise IndexMismatchError(
+            shards if named else "it names no shard",
+            joined(part.folder, chosen.index or ""),
+            "fetch the shards, or name the folder that holds them",
         )
-        raise IndexMismatchError(what, where, "fetch the shards, or name the folder that holds them")
-    message = f"{where} names {number_of(len(named), 'shard')}, none of which is there: it is stale and was left aside"
-    return PartFiles(part, _within(part, chosen.files), _within(part, chosen.missing), (Note("index-stale", message),))
+    return PartFiles(part, there, tuple(path for path in named if path not in there))
 
 
 def _within(part: Part, names: Iterable[str]) -> tuple[str, ...]:

@@ -1,4 +1,34 @@
-"""How names and numbers are written for people: one byte formatter, one way to make a hostile name harmless."""
+"""How names and numbers are written for people: one byte formatter, one way to make a hostile name harmless, one
+way around a terminal that lacks a character.
+"""
+
+import codecs
+from collections.abc import Sequence
+
+# What is drawn and said beyond ASCII, and what stands for it on a stream that has no such character.
+_SPELLINGS = dict(zip("×·–─│├└", "x---|+`", strict=True))
+_SPELLINGS |= {"…": "...", "→": "->", "≤": "<=", "≥": ">=", "≈": "~", "²": "^2", "\u00a0": " "}
+SPELLED = "ckptinspect.spelled"
+"""The name of the error handler by which a stream spells out what it cannot encode."""
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_SPELLINGS.get(char) or _escape(char) for char in missing), error.end
+
+
+codecs.register_error(SPELLED, _spelled)
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""``text`` as a stream of this encoding shows it: the signs that it lacks are spelled, other letters escaped.
+
+    >>> encodable("2 × 3 … ü", "ascii"), encodable("2 × 3 … ü", "latin-1"), encodable("2 × 3 … ü", "utf-8")
+    ('2 x 3 ... \\xfc', '2 × 3 ... ü', '2 × 3 … ü')
+    """
+    return text if text.isascii() else text.encode(encoding, SPELLED).decode(encoding)
 
 
 def escaped(text: str) -> str:
@@ -16,16 +46,30 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
+def spelled_out(text: str) -> str:
+    r"""``text`` with what no encoding can write (a byte of a file's name that is not UTF-8) as an escape.
+
+    >>> spelled_out("caf\udce9.safetensors")
+    'caf\\udce9.safetensors'
+    """
+    return text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, limit: int) -> str:
+    """``text``, cut in the middle when it is longer than ``limit``."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
 def quoted(name: str, limit: int = 80) -> str:
     r"""A name from a file, quoted for a message: escaped, and cut in the middle when it is long.
 
     >>> quoted("lm_head.weight"), quoted("x" * 200, limit=9)
     ("'lm_head.weight'", "'xxxx…xxxx'")
     """
-    if len(name) > limit:
-        half = (limit - 1) // 2
-        name = f"{name[:half]}…{name[-half:]}"
-    return f"'{escaped(name)}'"
+    return f"'{escaped(shortened(name, limit))}'"
 
 
 def number_of(count: int, noun: str) -> str:
@@ -35,6 +79,25 @@ def number_of(count: int, noun: str) -> str:
     ('1 shard', '1,200 tensors')
     """
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def listed(items: Sequence[str]) -> str:
+    """A list as a sentence has it.
+
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def few(names: Sequence[str], limit: int = 4) -> str:
+    """The first few of some names, in the order given.
+
+    >>> few(["a", "b", "c"], 2), few(["a"])
+    ('a, b, …', 'a')
+    """
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
 
 
 def bytes_text(count: int) -> str:

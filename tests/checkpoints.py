@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ckptinspect.header import parse_header
 from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard
-from ckptinspect.naming.mtp import mtp_marks
+from ckptinspect.naming.mtp import marks_in, mtp_marks
 from tests.folders import Shapes, data_bytes, header_json
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
@@ -33,7 +33,7 @@ def header_of(tensors: Shapes, config: Config) -> Header:
     """The header of these tensors, MTP layers kept apart."""
     raw = header_json(tensors)
     size = 8 + len(raw) + data_bytes(tensors)
-    return parse_header(raw, size, apart=mtp_marks(config, parse_header(raw, size).kinds))
+    return parse_header(raw, size, apart=tuple(sorted({*mtp_marks(config), *marks_in(tensors)})))
 
 
 def matrix(name: str, rows: int, columns: int, *, bias: bool = False) -> Tensors:

@@ -339,6 +339,8 @@ _ALTERED = {
     "no-content-range": {"Content-Range": ""},
     "redirect-elsewhere": {"Location": "ftp://127.0.0.1/file"},
     "false-gzip": {"Content-Encoding": "gzip"},
+    "quota-of-many-digits": {"RateLimit": f'"api";r={"9" * 5_000};t=1'},
+    "quota-beyond-time": {"RateLimit": f'"api";r=0;t={"9" * 400}'},
 }
 _REPLACED = {"ask-to-wait", "expired", "html", "ignore-range", "redirect-to-cdn", "wrong-offset", "gzip"}
 FAULTS = {*_ALTERED, *BREAKS, *_REPLACED}

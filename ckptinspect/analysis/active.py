@@ -11,6 +11,7 @@ import msgspec
 from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.estimate.settings import Settings
 from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.analysis.ties import Tie
 from ckptinspect.model import Config
 from ckptinspect.naming.roles import Role
 
@@ -66,7 +67,7 @@ def active(counted: Count, config: Config) -> Active:
         routed=sums[Role.EXPERT],
         shared=sums[Role.SHARED_EXPERT],
         dense=sum(sums.values()) - sums[Role.EXPERT] - sums[Role.SHARED_EXPERT],
-        lookup=_lookup(rows, {tie.tied_to for tie in counted.ties}),
+        lookup=_lookup(rows, counted.tied_head),
         unexplained=sum(row.tally.unexplained for row in rows),
     )
     if not routed:
@@ -113,8 +114,9 @@ def _chosen(settings: Settings, experts: int) -> tuple[int | None, str]:
     return chosen, ""
 
 
-def _lookup(rows: Sequence[Row], tied: set[str]) -> int:
-    return _parameters(row for row in rows if row.place.role == Role.EMBEDDING and row.kind.example not in tied)
+def _lookup(rows: Sequence[Row], head: Tie | None) -> int:
+    multiplied = head.tied_to if head is not None else None
+    return _parameters(row for row in rows if row.place.role == Role.EMBEDDING and row.kind.example != multiplied)
 
 
 def _parameters(rows: Iterator[Row]) -> int:

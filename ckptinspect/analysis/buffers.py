@@ -1,19 +1,17 @@
-"""Stored tensors that are no parameters: buffers, EMA copies, and weights that no model class loads.
+"""Stored tensors that are no parameters: buffers, and weights that no model class loads.
 
 Names are those that ``register_buffer`` and checkpoint writers really use (transformers, timm, diffusers,
 the latent-diffusion code base); a name alone counts only where nothing else is called so.
 """
 
 from ckptinspect.analysis.meaning import Meaning
-from ckptinspect.dtypes import Family
+from ckptinspect.dtypes import INTEGERS
 from ckptinspect.model import Kind
 from ckptinspect.naming.name import words_of
+from ckptinspect.naming.roles import BUFFER_LEAVES
 
-_ANYWHERE = words_of(
-    "inv_freq masked_bias position_ids relative_position_index relative_coords_table running_mean running_var "
-    "num_batches_tracked attn_mask freqs_cis tid2eid mel_filters final_logits_bias cos_cached sin_cached"
-)
-_INTEGER_ONLY = frozenset({"token_type_ids", "attention_mask", "cache_position"})
+_INTEGER_ONLY = frozenset({"mask", "ids", "indices", "steps", "step", "counter", "initialized", "cache_position"})
+_INTEGER_ENDINGS = ("_mask", "_ids", "_idx", "_index", "_indices", "_updates", "_counter", "_steps", "_lengths")
 _ROTARY = frozenset({"cos", "sin", "freqs", "original_inv_freq"})
 _ATTENTION = frozenset({"attn", "attention", "self_attn", "self_attention"})
 # The noise schedule that latent-diffusion checkpoints keep at their root (``ddpm.py``, register_schedule).
@@ -34,10 +32,9 @@ def set_aside(kind: Kind) -> Meaning | None:
     """
     template = kind.template
     *path, leaf = template.split(".")
-    if leaf in _ANYWHERE or template in _SCHEDULE or _is_causal_mask(kind, path, leaf) or _is_table(kind, path, leaf):
+    by_name = leaf in BUFFER_LEAVES or template in _SCHEDULE
+    if by_name or _is_causal_mask(kind, path, leaf) or _is_table(kind, path, leaf):
         return Meaning.BUFFER
-    if template.startswith("model_ema."):
-        return Meaning.EMA
     # T5 files keep a relative bias of the cross attention, which T5Attention no longer has (transformers
     # ``_keys_to_ignore_on_load_unexpected``).
     if path and path[-1] == "relative_attention_bias" and "EncDecAttention" in path:
@@ -53,8 +50,9 @@ def _is_causal_mask(kind: Kind, path: list[str], leaf: str) -> bool:
 
 
 def _is_table(kind: Kind, path: list[str], leaf: str) -> bool:
-    if leaf in _INTEGER_ONLY:
-        return kind.dtype.family in {Family.INT, Family.UINT, Family.BOOL}
+    if kind.dtype.family in INTEGERS and (leaf in _INTEGER_ONLY or leaf.endswith(_INTEGER_ENDINGS)):
+        return True
     if leaf in _ROTARY:
         return any("rotary" in part or "rope" in part for part in path)
-    return leaf == "pe" and bool(path)
+    # A table of sines is ``pos_encoder.pe``; a ``decoder.pe`` is learned.
+    return leaf == "pe" and bool(path) and "pos" in path[-1]

@@ -9,14 +9,18 @@ from msgspec.structs import replace
 
 from ckptinspect.analysis.buffers import set_aside
 from ckptinspect.analysis.meaning import Meaning
-from ckptinspect.analysis.ties import Named, Tie, ties_in
+from ckptinspect.analysis.ties import Tie, ties_in
+from ckptinspect.dtypes import INTEGERS, Family
 from ckptinspect.fold import templates
 from ckptinspect.model import Checkpoint, Config, Kind, KindKey, Place, Shard, Tally, Tensor, merged
 from ckptinspect.naming.base import Naming
 from ckptinspect.quant.base import Explained, units_in
-from ckptinspect.quant.schemes import SCHEMES
+from ckptinspect.quant.schemes import schemes
 
 Key = Callable[["Row"], str]
+
+# Bits of the integers that PyTorch indexes with, and that nobody packs weights into.
+_WHOLE = 64
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -60,6 +64,13 @@ class Count(msgspec.Struct, frozen=True, dict=True):
     def total(self) -> Tally:
         """All rows together."""
         return sum((row.tally for row in self.rows), Tally())
+
+    @cached_property
+    def tied_head(self) -> Tie | None:
+        """The matrix of the head, where it is one with the embedding."""
+        namings = self.namings.values()
+        matrices = (tie for tie in self.ties if not tie.name.endswith("bias"))
+        return next((tie for tie in matrices if any(each.module_of(tie.name) == "lm_head" for each in namings)), None)
 
     def by(self, *keys: Key) -> dict[tuple[str, ...], Tally]:
         """Tallies under the path that ``keys`` give each row; they sum to ``total``."""
@@ -116,22 +127,29 @@ class _Judge:
     def __init__(self, component: str, shards: Sequence[Shard], config: Config) -> None:
         self.component = component
         headers = [shard.header for shard in shards if shard.header is not None]
-        self.kinds = merged(kind for header in headers for kind in header.kinds)
-        self.naming = Naming.of(self.kinds, config)
+        self.kinds = _without(_repeated(shards), merged(kind for header in headers for kind in header.kinds))
+        marks = tuple(sorted({mark for header in headers for mark in header.apart}))
+        self.naming = Naming.of(self.kinds, config, marks)
         self.places = {kind.key: self.naming.place(kind.example, component) for kind in self.kinds}
         self.explained = _explained(self.kinds, quantization_of(config))
         metadata = {key: value for header in headers for key, value in header.metadata.items()}
-        self.ties = ties_in(self._named(), config, metadata)
-        self.verdicts = {kind.key: self._verdict(kind) for kind in self.kinds}
+        self.ties = ties_in(self.kinds, self.places, config, metadata, marks)
+        self._copied = {
+            (self.places[kind.key].role, kind.shape)
+            for kind in self.kinds
+            if self.places[kind.key].module in {"model", "lm_head"}
+        }
+        self._has_originals = any(place.module not in {"ema", "scheduler"} for place in self.places.values())
+        self._tied = {tie.name for tie in self.ties if tie.stored}
+        quantized = self._quantized()
+        self.verdicts = {kind.key: quantized.get(kind.key) or self._verdict(kind) for kind in self.kinds}
 
     def rows(self, shards: Sequence[Shard], *, by_shard: bool) -> Iterator[Row]:
         """The rows of some shards: what one repeats from another is a row of its own."""
         groups = [[shard] for shard in shards] if by_shard else [list(shards)]
         for group in groups:
             path = group[0].path if len(group) == 1 else ""
-            repeated = Counter(
-                key for shard in group if shard.header for key in tensor_keys(shard.repeated, shard.header.apart)
-            )
+            repeated = _repeated(group)
             for kind in merged(kind for shard in group if shard.header for kind in shard.header.kinds):
                 yield from self._rows(kind, path, repeated[kind.key])
 
@@ -143,37 +161,47 @@ class _Judge:
             rest = replace(kind, count=kind.count - again)
             yield Row(rest, place, self.component, shard, meaning, parameters)
 
-    def _named(self) -> list[Named]:
-        """Embeddings and heads: the kinds that a tie can be about."""
-        return [Named(kind, self.places[kind.key]) for kind in self.kinds if kind.count == 1 and kind.rank == 2]
+    def _quantized(self) -> dict[KindKey, tuple[Meaning, int]]:
+        """What the schemes say, of the kinds that they know."""
+        found: dict[KindKey, tuple[Meaning, int]] = {}
+        for unit in self.explained:
+            found |= {kind.key: (Meaning.SCALE, 0) for kind in unit.bookkeeping}
+            for kind, parameters in unit.parameters.items():
+                found[kind.key] = (Meaning.UNEXPLAINED, 0) if parameters is None else (Meaning.PARAMETER, parameters)
+        return found
 
     def _verdict(self, kind: Kind) -> tuple[Meaning, int]:
-        for unit in self.explained:
-            if kind in unit.bookkeeping:
-                return Meaning.SCALE, 0
-            if kind in unit.parameters:
-                parameters = unit.parameters[kind]
-                return (Meaning.UNEXPLAINED, 0) if parameters is None else (Meaning.PARAMETER, parameters)
+        place = self.places[kind.key]
         if kind.dtype.bits is None:
             return Meaning.UNEXPLAINED, 0
         if (aside := set_aside(kind)) is not None:
             return aside, 0
-        if any(tie.stored and tie.name == kind.example for tie in self.ties):
+        if place.module == "ema" and self._has_originals:
+            return Meaning.EMA, 0
+        if kind.example in self._tied:
             return Meaning.TIED, 0
-        if self._is_copy(kind):
+        if self._is_copy(kind, place):
             return Meaning.COPY, 0
+        if kind.dtype.family in INTEGERS - {Family.BOOL} and kind.rank > 1 and kind.dtype.bits < _WHOLE:
+            # Whole numbers in rows and columns are weights of a packing that no scheme here knows.
+            return Meaning.UNEXPLAINED, 0
         return Meaning.PARAMETER, kind.elements
 
-    def _is_copy(self, kind: Kind) -> bool:
+    def _is_copy(self, kind: Kind, place: Place) -> bool:
         """Whether this is an MTP layer's own copy of the embedding or the head (DeepSeek-V3, README_WEIGHTS)."""
-        place = self.places[kind.key]
         if place.module != "mtp" or place.role not in {"embedding", "head"} or kind.rank != 2:
             return False
-        return any(
-            other.shape == kind.shape and self.places[other.key].role == place.role
-            for other in self.kinds
-            if self.places[other.key].module in {"model", "lm_head"}
-        )
+        return (place.role, kind.shape) in self._copied
+
+
+def _repeated(shards: Iterable[Shard]) -> "Counter[KindKey]":
+    """How many tensors of each kind are counted in another shard."""
+    return Counter(key for shard in shards if shard.header for key in tensor_keys(shard.repeated, shard.header.apart))
+
+
+def _without(repeated: Mapping[KindKey, int], kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    """The kinds without what is counted in another shard: each tensor once."""
+    return tuple(replace(kind, count=kind.count - repeated.get(kind.key, 0)) for kind in kinds)
 
 
 def quantization_of(config: Config) -> Config:
@@ -185,7 +213,7 @@ def quantization_of(config: Config) -> Config:
 def _explained(kinds: Iterable[Kind], quantization: Config) -> list[Explained]:
     found = []
     for unit in units_in(kinds):
-        for scheme in SCHEMES:
+        for scheme in schemes():
             if (explained := scheme.explain(unit, quantization)) is not None:
                 found.append(explained)
                 break

@@ -14,7 +14,7 @@ from ckptinspect.analysis.module_kinds import Module, weight_and_bias
 from ckptinspect.analysis.names import rows_by_tensor
 from ckptinspect.analysis.owners import Part
 from ckptinspect.analysis.symbols import Names
-from ckptinspect.analysis.terms import Dim, Product, Repeat, Term, sum_text
+from ckptinspect.analysis.terms import Dim, Product, Repeat, Term, sum_text, unnamed
 from ckptinspect.analysis.tree import TensorRow, by_module, module_rank, top_lines
 from ckptinspect.analysis.vocabulary import Vocabulary
 from ckptinspect.model import Checkpoint
@@ -27,8 +27,8 @@ _TWICE = frozenset({"LayerNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d", "Bat
 
 class Formula(msgspec.Struct, frozen=True):
     """What one module comes to: ``expression`` in numbers, ``symbolic`` with the config's keys, of which
-    ``symbols`` gives the values. ``derived`` are names that are no keys, with what they are; ``unfolded`` are
-    parameters that stand in it as plain numbers.
+    ``symbols`` gives the values. ``derived`` are names that are no keys, with what they are; ``unnamed`` are the
+    numbers that the config has no name for; ``unfolded`` are parameters that stand in it as plain numbers.
     """
 
     module: str
@@ -37,6 +37,7 @@ class Formula(msgspec.Struct, frozen=True):
     value: int
     symbols: dict[str, int]
     derived: dict[str, str]
+    unnamed: frozenset[int] = frozenset()
     unfolded: int = 0
 
 
@@ -65,6 +66,7 @@ def _formula(checkpoint: Checkpoint, module: str, rows: list[TensorRow]) -> Form
         sum(row.parameters for _, row in counted),
         dict(sorted(names.used.items())),
         dict(sorted(vocabulary.derived.items())) if vocabulary is not None else {},
+        frozenset(unnamed(terms)),
         sum(row.parameters for _, row in counted if row.parameters % (row.kind.elements or 1)),
     )
 

@@ -6,6 +6,7 @@ import msgspec
 
 from ckptinspect.analysis.count import Row
 from ckptinspect.errors import RefError
+from ckptinspect.text import quoted
 
 
 class GroupKey(msgspec.Struct, frozen=True):
@@ -38,22 +39,32 @@ KEYS = (
 _BY_NAME = {key.name: key for key in KEYS}
 
 
-def keys_of(given: str) -> tuple[GroupKey, ...]:
-    """The keys that ``--by`` names. Raises RefError for one that there is not.
+def keys_of(*given: str) -> tuple[GroupKey, ...]:
+    """The keys that ``--by`` names, all of them where it is given more than once.
 
-    >>> [key.name for key in keys_of("layer,role")]
-    ['layer', 'role']
+    Raises RefError for one that there is not, and for one that is named twice.
+
+    >>> [key.name for key in keys_of("layer,role", "depth:2")]
+    ['layer', 'role', 'depth:2']
     """
-    return tuple(_key(name.strip()) for name in given.split(","))
+    keys = tuple(_key(name.strip()) for names in given for name in names.split(","))
+    names = [key.name for key in keys]
+    if again := next((name for name in names if names.count(name) > 1), None):
+        raise RefError(f"{quoted(again)} is named twice", "--by", "name each key once")
+    return keys
 
 
 def _key(name: str) -> GroupKey:
     if (key := _BY_NAME.get(name)) is not None:
         return key
     head, _, levels = name.partition(":")
-    if head == "depth" and levels.isascii() and levels.isdigit() and 0 < int(levels) < 100:
-        return GroupKey(name, _depth(int(levels)), needs_names=True)
-    raise RefError(f"no key {name!r} to group by", hint=f"choose from {', '.join(_BY_NAME)}, depth:N")
+    if head.rstrip() != "depth":
+        what = f"no key {quoted(name)} to group by" if name else "it names no key to group by"
+        raise RefError(what, "--by", f"choose from {', '.join(_BY_NAME)}, depth:N")
+    levels = levels.strip()
+    if levels.isascii() and levels.isdigit() and len(levels) < 3 and int(levels):
+        return GroupKey(f"depth:{int(levels)}", _depth(int(levels)), needs_names=True)
+    raise RefError(f"{quoted(name)} has no depth from 1 to 99", "--by", "write depth:2")
 
 
 def natural(text: str) -> tuple[tuple[int, str], ...]:

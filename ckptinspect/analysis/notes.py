@@ -1,15 +1,17 @@
 """What a reader of a count should know beside the figures, each with a stable code."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ckptinspect.analysis.count import Count
 from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.analysis.ties import Tie, disputed
+from ckptinspect.dtypes import INTEGERS
 from ckptinspect.model import Checkpoint, Note
-from ckptinspect.text import quoted
+from ckptinspect.text import few, listed, number_of, quoted
 
-_ONE_OF_MANY = re.compile(r".*\d{5,6}-of-(\d{5,6})(?:\.\w+)?\.safetensors")
-_NAMED = 4
+_ONE_OF_MANY = re.compile(r".*\d{1,6}-of-(\d{1,6})(?:\.\w+)?\.safetensors")
+_SAYS = {"config": "by the config", "class": "by its model class", "metadata": "by the file's metadata"}
 
 
 def notes_on(checkpoint: Checkpoint, counted: Count) -> tuple[Note, ...]:
@@ -18,7 +20,8 @@ def notes_on(checkpoint: Checkpoint, counted: Count) -> tuple[Note, ...]:
         *checkpoint.notes,
         *_one_shard(checkpoint),
         *_defects(checkpoint),
-        *_ties(counted),
+        *_ties(checkpoint, counted),
+        *_integers(counted),
         *_mtp(counted),
         *_unexplained(counted),
         *_alternatives(checkpoint),
@@ -37,15 +40,47 @@ def _defects(checkpoint: Checkpoint) -> Iterator[Note]:
             yield Note(defect.kind, f"{shard.path}: {defect.message}")
 
 
-def _ties(counted: Count) -> Iterator[Note]:
-    says = {"config": "by the config", "class": "by its model class", "metadata": "by the file's metadata"}
+def _ties(checkpoint: Checkpoint, counted: Count) -> Iterator[Note]:
     for tie in counted.ties:
-        names = f"{quoted(tie.name)} is tied to {quoted(tie.tied_to)} {says[tie.evidence]}"
         if tie.stored:
-            yield Note("tied-stored", f"{names}, though stored: {tie.elements:,} elements that count once")
-        else:
-            twice = counted.total.parameters + tie.elements
-            yield Note("tied", f"{names} and not stored; counting it again would give {twice:,}")
+            said = f"{quoted(tie.name)} is tied to {quoted(tie.tied_to)} {_SAYS[tie.evidence]}, though stored"
+            yield Note("tied-stored", f"{said}: {tie.elements:,} elements that count once")
+    absent = [tie for tie in counted.ties if not tie.stored]
+    if absent:
+        again = counted.total.parameters + sum(tie.elements for tie in absent)
+        them = "it" if len(absent) == 1 else "them"
+        clauses = list(_tied_together(absent))
+        joined = "; ".join(clauses)
+        stored = f"{joined} and not stored" if len(clauses) == 1 else f"{joined}; none of them is stored"
+        yield Note("tied", f"{stored}; counting {them} again would give {again:,}")
+    if any(disputed(config) for config in checkpoint.configs.values()):
+        what = "the config ties the head at its top and not in its section for the text, or the other way round"
+        yield Note("tie-disputed", f"{what}: a head that is stored counts")
+
+
+def _tied_together(ties: Iterable[Tie]) -> Iterator[str]:
+    names: dict[tuple[str, str], list[str]] = {}
+    for tie in ties:
+        names.setdefault((tie.tied_to, tie.evidence), []).append(quoted(tie.name))
+    for (tied_to, evidence), aliases in names.items():
+        are = "is" if len(aliases) == 1 else "are"
+        yield f"{listed(aliases)} {are} tied to {quoted(tied_to)} {_SAYS[evidence]}"
+
+
+def _integers(counted: Count) -> Iterator[Note]:
+    """Whole numbers of no known use: seldom parameters, though a model may have such."""
+    rows = [
+        row
+        for row in counted.rows
+        if row.meaning is Meaning.PARAMETER
+        and row.kind.dtype.family in INTEGERS
+        and row.parameters == row.kind.elements
+    ]
+    if rows:
+        tensors, elements = sum(row.kind.count for row in rows), sum(row.tally.parameters for row in rows)
+        codes = ", ".join(sorted({row.kind.dtype.code for row in rows}))
+        what = f"{number_of(elements, 'element')} of {codes} in {number_of(tensors, 'tensor')} of no known use"
+        yield Note("integers", f"{what} are counted as parameters")
 
 
 def _mtp(counted: Count) -> Iterator[Note]:
@@ -72,8 +107,4 @@ def _alternatives(checkpoint: Checkpoint) -> Iterator[Note]:
     others = checkpoint.alternatives
     if others:
         files = "file" if len(others) == 1 else "files"
-        yield Note("alternatives", f"not counted: {len(others)} more safetensors {files} ({_some(others)})")
-
-
-def _some(names: "tuple[str, ...] | list[str]") -> str:
-    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+        yield Note("alternatives", f"not counted: {len(others)} more safetensors {files} ({few(others)})")

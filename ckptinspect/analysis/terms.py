@@ -4,7 +4,7 @@ Equal terms of a sum are joined (``*2``), in whichever order their factors stand
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -77,6 +77,23 @@ def sum_text(terms: Sequence[Term], *, symbolic: bool = False) -> str:
         text, times = found.get(key, (term.text(symbolic=symbolic), 0))
         found[key] = text, times + 1
     return " + ".join(_multiplied(text, times) for text, times in found.values()) or "0"
+
+
+def unnamed(terms: Iterable[Term]) -> set[int]:
+    """The dimensions and numbers of layers among these terms that have no name.
+
+    Twos are left out: most of them say that a norm has a weight and a bias.
+
+    >>> sorted(unnamed([Product((Dim(4, "heads"), Dim(64))), Repeat(Dim(12), (Product((Dim(8),), (Dim(2),)),))]))
+    [8, 12, 64]
+    """
+    found: set[int] = set()
+    for term in terms:
+        dims: tuple[Dim, ...] = (term.count,) if isinstance(term, Repeat) else (*term.outer, *(term.inner or ()))
+        found.update(dim.value for dim in dims if dim.symbol is None and dim.value > 2)
+        if isinstance(term, Repeat):
+            found |= unnamed(term.terms)
+    return found
 
 
 def _multiplied(text: str, times: int) -> str:

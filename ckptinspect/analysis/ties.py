@@ -5,12 +5,14 @@ model class ties by default, or the writer left the alias in ``__metadata__`` (`
 Equality of data cannot be seen in headers: what is stored twice counts once because the model says so.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from ckptinspect.model import Config, Kind, Place
+from ckptinspect.fold import templates
+from ckptinspect.model import Config, Kind, KindKey, Place
 
+_FLAG = "tie_word_embeddings"
 _TEXT = ("text_config", "llm_config", "language_config", "decoder", "thinker_config")
 # Model types whose config class ties where config.json does not say (transformers, configuration_*.py:
 # PretrainedConfig's own default is True; these inherit or repeat it and have ``_tied_weights_keys``).
@@ -26,14 +28,12 @@ _TIED_BY_DEFAULT = frozenset((
 ))
 # fmt: on
 # Other names of one weight, kept name first: the class ties them whatever the config says.
-_SHARED = (
-    ("shared.weight", ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")),
-    ("model.shared.weight", ("model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight")),
-    (
-        "language_model.model.shared.weight",
-        ("language_model.model.encoder.embed_tokens.weight", "language_model.model.decoder.embed_tokens.weight"),
-    ),
+_SHARED = tuple(
+    (f"{prefix}shared.weight", (f"{prefix}encoder.embed_tokens.weight", f"{prefix}decoder.embed_tokens.weight"))
+    for prefix in ("", "model.", "language_model.model.")
 )
+# BERT's head has its bias under two names (transformers, ``BertLMPredictionHead``).
+_HEAD_BIASES = (("cls.predictions.bias", "cls.predictions.decoder.bias"), ("lm_head.bias", "lm_head.decoder.bias"))
 _WITH_HEAD = ("LMHeadModel", "ForCausalLM", "ForConditionalGeneration", "ForMaskedLM", "ForPreTraining", "LMHead")
 _EMBEDDINGS = (
     "embed_tokens",
@@ -59,58 +59,114 @@ class Tie(msgspec.Struct, frozen=True):
     evidence: str
 
 
-class Named(msgspec.Struct, frozen=True):
-    """A kind with its place, for kinds of one tensor each."""
-
-    kind: Kind
-    place: Place
-
-
-def ties_in(named: Sequence[Named], config: Config, metadata: Mapping[str, str]) -> tuple[Tie, ...]:
+def ties_in(
+    kinds: Iterable[Kind],
+    places: Mapping[KindKey, Place],
+    config: Config,
+    metadata: Mapping[str, str],
+    marks: tuple[str, ...] = (),
+) -> tuple[Tie, ...]:
     """Every tie that config, class or metadata vouch for; sorted by name.
 
-    ``named`` are the checkpoint's embeddings and heads (kinds with a count of one).
+    ``places`` has a place for each kind; ``marks`` are those by which names were folded to kinds.
     """
-    by_name = {item.kind.example: item.kind for item in named}
-    found: dict[str, Tie] = {}
-    for alias, kept in metadata.items():
-        if kept in by_name and alias not in by_name:
-            found[alias] = Tie(alias, kept, stored=False, elements=by_name[kept].elements, evidence="metadata")
-    for kept, aliases in _SHARED:
-        for alias in aliases:
-            if kept in by_name and alias in by_name and by_name[kept].shape == by_name[alias].shape:
-                found[alias] = Tie(alias, kept, stored=True, elements=by_name[kept].elements, evidence="class")
-    if (evidence := _tying(config)) is not None:
-        for tie in _heads(named, evidence, head=_absent_head(config)):
+    stored = _Stored(kinds, marks)
+    found = {tie.name: tie for tie in (*_by_metadata(stored, metadata), *_by_class(stored))}
+    if (evidence := _tying(config)) is not None and not (disputed(config) and _heads_in(stored, places)):
+        for tie in _heads(stored, places, evidence, head=_absent_head(config)):
             found.setdefault(tie.name, tie)
     return tuple(found[name] for name in sorted(found))
 
 
+def disputed(config: Config) -> bool:
+    """Whether a config both ties the head and does not: at its top and in its section for the text."""
+    top, text = config.flag(_FLAG), config.section(*_TEXT).flag(_FLAG)
+    return top is not None and text is not None and top != text
+
+
+class _Stored:
+    """The tensors that are there, by name where a kind is of one alone."""
+
+    def __init__(self, kinds: Iterable[Kind], marks: tuple[str, ...]) -> None:
+        self.marks = marks
+        self.single: dict[str, Kind] = {}
+        self.folded: dict[str, list[Kind]] = {}
+        for kind in kinds:
+            self.folded.setdefault(kind.template, []).append(kind)
+            if kind.count == 1:
+                self.single[kind.example] = kind
+
+    def alike(self, name: str) -> list[Kind]:
+        """The kinds that a tensor of this name may be of."""
+        template = templates([name], self.marks)[0].decode()
+        return [kind for kind in self.folded.get(template, ()) if kind.count > 1 or kind.example == name]
+
+    def matrices(self) -> Iterator[Kind]:
+        """Tensors of two dimensions that are alone in their kind."""
+        return (kind for kind in self.single.values() if kind.rank == 2)
+
+
+def _by_metadata(stored: _Stored, metadata: Mapping[str, str]) -> Iterator[Tie]:
+    """The aliases that ``save_model`` leaves: names that no tensor has, of tensors that are there."""
+    for alias, kept in metadata.items():
+        kinds = stored.alike(kept)
+        if len(kinds) == 1 and not stored.alike(alias):
+            yield Tie(alias, kept, stored=False, elements=kinds[0].elements, evidence="metadata")
+
+
+def _by_class(stored: _Stored) -> Iterator[Tie]:
+    for kept, aliases in _SHARED:
+        if (kind := stored.single.get(kept)) is None:
+            continue
+        for alias in aliases:
+            other = stored.single.get(alias)
+            if other is None or other.shape == kind.shape:
+                yield Tie(alias, kept, stored=other is not None, elements=kind.elements, evidence="class")
+    for kept, alias in _HEAD_BIASES:
+        bias, other = stored.single.get(kept), stored.single.get(alias)
+        if bias is not None and other is not None and bias.shape == other.shape:
+            yield Tie(alias, kept, stored=True, elements=bias.elements, evidence="class")
+
+
 def _tying(config: Config) -> str | None:
     """Who says that the head is tied: the config, the class, or nobody."""
-    said = config.flag("tie_word_embeddings")
-    if said is None:
-        said = config.section(*_TEXT).flag("tie_word_embeddings")
+    said = config.flag(_FLAG)
+    if said is None or disputed(config):
+        said = config.section(*_TEXT).flag(_FLAG) or said
     if said is not None:
         return "config" if said else None
     kinds = (config.text("model_type"), config.section(*_TEXT).text("model_type"))
     return "class" if any(kind in _TIED_BY_DEFAULT for kind in kinds if kind) else None
 
 
-def _heads(named: Sequence[Named], evidence: str, *, head: Callable[[str], str] | None) -> Iterable[Tie]:
-    embedding = next((item for leaf in _EMBEDDINGS for item in named if _is_embedding(item, leaf)), None)
-    if embedding is None:
+def _heads_in(stored: _Stored, places: Mapping[KindKey, Place]) -> list[Kind]:
+    return [kind for kind in stored.matrices() if places[kind.key].module == "lm_head"]
+
+
+def _heads(
+    stored: _Stored, places: Mapping[KindKey, Place], evidence: str, *, head: Callable[[str], str] | None
+) -> Iterator[Tie]:
+    kept = next((kind for leaf in _EMBEDDINGS for kind in stored.matrices() if _embeds(places[kind.key], leaf)), None)
+    if kept is None:
         return
-    kept = embedding.kind
-    stored = [item for item in named if item.place.module == "lm_head" and item.kind.shape == kept.shape]
-    for item in stored:
-        yield Tie(item.kind.example, kept.example, stored=True, elements=kept.elements, evidence=evidence)
-    if not stored and head is not None:
-        yield Tie(head(kept.example), kept.example, stored=False, elements=kept.elements, evidence=evidence)
+    heads = [kind for kind in _heads_in(stored, places) if kind.shape == kept.shape]
+    for kind in heads:
+        yield Tie(kind.example, kept.example, stored=True, elements=kept.elements, evidence=evidence)
+    if not heads and head is not None:
+        yield from _absent(stored, kept, head(kept.example), evidence)
 
 
-def _is_embedding(item: Named, leaf: str) -> bool:
-    return item.place.role == "embedding" and item.place.module == "model" and item.place.path.endswith(leaf)
+def _absent(stored: _Stored, kept: Kind, head: str, evidence: str) -> Iterator[Tie]:
+    yield Tie(head, kept.example, stored=False, elements=kept.elements, evidence=evidence)
+    for bias, alias in _HEAD_BIASES:
+        kind = stored.single.get(bias)
+        if kind is not None and alias not in stored.single and alias == head.removesuffix("weight") + "bias":
+            yield Tie(alias, bias, stored=False, elements=kind.elements, evidence="class")
+
+
+def _embeds(place: Place, leaf: str) -> bool:
+    """Whether this is the embedding of the tokens, under the name that ``leaf`` is; never that of positions."""
+    return place.role == "embedding" and place.module == "model" and place.path.rpartition(".")[2] == leaf
 
 
 def _absent_head(config: Config) -> Callable[[str], str] | None:

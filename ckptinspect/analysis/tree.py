@@ -2,6 +2,7 @@
 
 A top-level line is a module as ``show`` names it, by its own path: ``visual``, ``model`` and ``lm_head`` in one
 layout, ``model.visual``, ``model.language_model`` and ``lm_head`` in the other. In a pipeline it is a component.
+A layer for multi-token prediction stands apart from the layers it is numbered with: ``model.layers.61``.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +25,7 @@ _Keyed = tuple[tuple[object, ...], Line]
 
 _ORDER = {module: number for number, module in enumerate(MODULES)}
 # These stand inside other modules and do not take them apart.
-_INSIDE = frozenset({"mtp", "adapter", "other"})
+_INSIDE = frozenset({"adapter", "other"})
 
 
 def tree(checkpoint: Checkpoint, counted: Count, module: str | None = None) -> Line:
@@ -64,7 +65,13 @@ def pruned(line: Line, depth: int) -> Line:
 def top_lines(rows: Iterable[TensorRow], others: Iterable[_Keyed] = ()) -> list[Line]:
     """The top-level lines of these tensors, and some others, in the order of a forward pass."""
     found = list(others)
-    for component, owners in owners_of(rows).items():
+    main: list[TensorRow] = []
+    draft: list[TensorRow] = []
+    for item in rows:
+        (draft if item[1].place.module == "mtp" else main).append(item)
+    for owners in owners_of(draft).values():
+        found += _keyed("", {"mtp"}, _draft(Spot(None, folded(owners))))
+    for component, owners in owners_of(main).items():
         root = folded(owners)
         if component:
             found += _keyed(component, root.modules, _component(component, Spot(component, root)))
@@ -118,6 +125,17 @@ def _whole(name: str, spot: Spot, beside: Around) -> list[Line]:
         name, spot = f"{name}.{only[0]}", spot.at(*only)
         lines = list(own_lines(name, spot, Around(only[0])))
     return [*lines, *gathered(name, spot.path, inside(spot, branching=True))]
+
+
+def _draft(spot: Spot) -> list[Line]:
+    """The line of the layers for multi-token prediction, by the longest path that they have in common."""
+    words = []
+    while not spot.structure.parts and len(spot.structure.children) == 1:
+        (word, child), *_ = spot.structure.children
+        words.append(word)
+        spot = spot.at(word, child)
+    name = ".".join(words)
+    return [branch(name, spot.path, [*own_lines("", spot, Around(name)), *inside(spot)])]
 
 
 def _component(name: str, spot: Spot) -> list[Line]:

@@ -1,7 +1,6 @@
 """``ckptinspect dtypes``."""
 
-from ckptinspect.cli.options import DebugOpt, FormatOpt, NoColorOpt, OutputFormat, OutputOpt, QuietOpt
-from ckptinspect.cli.output import emit
+from ckptinspect.cli.output import Writer
 
 EXAMPLES = (
     "ckptinspect dtypes",
@@ -9,15 +8,9 @@ EXAMPLES = (
 )
 
 
-def run(
-    form: FormatOpt = OutputFormat.TABLE,
-    output: OutputOpt = None,
-    quiet: QuietOpt = False,
-    no_color: NoColorOpt = False,
-    debug: DebugOpt = False,
-) -> int:
+def run(writer: Writer) -> int:
     """Explain the number formats: width, sign, exponent and mantissa bits, largest and smallest values."""
     from ckptinspect.report.dtypes import dtypes_report
 
-    emit(dtypes_report(), form, output, quiet=quiet, no_color=no_color)
+    writer.write(dtypes_report())
     return 0

@@ -4,27 +4,16 @@ from typing import Annotated
 
 import typer
 
-from ckptinspect.cli.options import (
-    DebugOpt,
-    FormatOpt,
-    NoColorOpt,
-    OfflineOpt,
-    OutputFormat,
-    OutputOpt,
-    QuietOpt,
-    RefArg,
-    VerboseOpt,
-)
-from ckptinspect.cli.output import emit
-from ckptinspect.cli.reading import read, told
+from ckptinspect.cli.options import RefArg
+from ckptinspect.cli.reading import Reader
 
 EXAMPLES = (
     "ckptinspect estimate ./llama --only loading,kv",
-    "ckptinspect estimate org/name --context 32768 --batch 8 --kv-dtype fp8",
+    "ckptinspect estimate Qwen/Qwen3-0.6B --context 8192 --batch 8 --kv-dtype fp8",
     "ckptinspect estimate ./llama --fits 24GB,80GB,8x80GB --context 8192",
     "ckptinspect estimate ./llama --recipe adam-8bit --devices 8 --zero 2",
     "ckptinspect estimate ./llama --only lora --rank 8 --targets q_proj,v_proj",
-    "ckptinspect estimate org/moe --tp 8 --ep 8 --only loading",
+    "ckptinspect estimate openai/gpt-oss-20b --tp 8 --ep 8 --only loading",
 )
 
 OnlyOpt = Annotated[
@@ -65,6 +54,7 @@ FitsOpt = Annotated[
 
 def run(
     ref: RefArg,
+    reader: Reader,
     only: OnlyOpt = None,
     context: ContextOpt = None,
     batch: BatchOpt = 1,
@@ -80,13 +70,6 @@ def run(
     zero: ZeroOpt = None,
     rank: RankOpt = 16,
     targets: TargetsOpt = None,
-    form: FormatOpt = OutputFormat.TABLE,
-    output: OutputOpt = None,
-    offline: OfflineOpt = False,
-    quiet: QuietOpt = False,
-    verbose: VerboseOpt = False,
-    no_color: NoColorOpt = False,
-    debug: DebugOpt = False,
 ) -> int:
     """Estimate what a checkpoint takes to load, to run, to train, each figure with its formula and assumptions."""
     from ckptinspect.analysis.estimate.asked import Asked, devices_in, dtype_named, positive, stage
@@ -111,7 +94,6 @@ def run(
         devices=devices_in(fits) if fits is not None else (),
     )
     sections = chosen(only, fitting=fits is not None) if only is not None else ()
-    checkpoint = read(ref, names=True, via="ranges", offline=offline, quiet=quiet)
+    checkpoint = reader.read(ref)
     report = estimate_report(checkpoint, asked, sections)
-    emit(report, form, output, quiet=quiet, no_color=no_color)
-    return told(checkpoint, verbose=verbose) or int(fits_nowhere(report))
+    return reader.answer(report, checkpoint) or int(fits_nowhere(report))

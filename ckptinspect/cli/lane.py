@@ -5,6 +5,7 @@ headers. A text, a whole number of 0 or more, or a choice needs none of that; an
 way. See docs/decisions/typer.md.
 """
 
+import sys
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -12,7 +13,11 @@ from typing import Any
 from typer.core import TyperCommand
 
 from ckptinspect.errors import RefError
-from ckptinspect.text import quoted
+from ckptinspect.text import encodable, quoted
+
+
+class OneTooManyError(RefError):
+    """More arguments than the verb takes."""
 
 
 class LeanCommand(TyperCommand):
@@ -23,6 +28,24 @@ class LeanCommand(TyperCommand):
         for parameter in self.params:
             _shorten(parameter)
 
+    def get_help(self, ctx: Any) -> str:
+        # Typer writes UTF-8 to a stream of ASCII.
+        return encodable(str(super().get_help(ctx)), getattr(sys.stdout, "encoding", None) or "utf-8")
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise self._one_too_many(quoted(rest[0]))
+        return rest
+
+    def _one_too_many(self, extra: str) -> OneTooManyError:
+        taken = [str(parameter.metavar) for parameter in self.params if parameter.param_type_name == "argument"]
+        if not taken:
+            return OneTooManyError(f"{self.name} takes no REF; {extra} is one too many")
+        if len(taken) == 1:
+            return OneTooManyError(f"{self.name} takes one {taken[0]} at a time; {extra} is the second")
+        return OneTooManyError(f"{self.name} takes {' and '.join(taken)}; {extra} is one too many")
+
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
         _shorten(option)
@@ -31,14 +54,18 @@ class LeanCommand(TyperCommand):
 
 def _shorten(parameter: Any) -> None:
     descriptor = getattr(parameter, "type_descriptor", None)
-    if descriptor is not None and parameter.nargs == 1 and not isinstance(parameter.process_value, partial):
+    if descriptor is not None and not isinstance(parameter.process_value, partial):
         parameter.process_value = partial(_processed, parameter, descriptor.annotation, parameter.process_value)
 
 
 def _processed(parameter: Any, annotation: Any, slow: Any, context: Any, value: Any) -> Any:
     if value is None and not parameter.required:
         return None
-    if parameter.callback is not None or not isinstance(annotation, type):
+    if parameter.callback is not None:
+        return slow(context, value)
+    if annotation == list[str] and value and all(isinstance(item, str) for item in value):
+        return list(value)
+    if not isinstance(annotation, type) or parameter.nargs != 1:
         return slow(context, value)
     if isinstance(value, annotation):
         return value

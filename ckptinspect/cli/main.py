@@ -8,19 +8,21 @@ import os
 import sys
 import traceback
 from importlib import import_module
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import typer
 
 import ckptinspect
-from ckptinspect.cli.lane import LeanCommand
+from ckptinspect.cli.lane import LeanCommand, OneTooManyError
+from ckptinspect.cli.options import spelled_out
 from ckptinspect.cli.output import PipeClosedError
-from ckptinspect.errors import CkptInspectError
-from ckptinspect.text import escaped, quoted
+from ckptinspect.errors import CkptInspectError, RefError
+from ckptinspect.extensions import extension, names_of
+from ckptinspect.text import SPELLED, escaped, quoted
 
 
 class Verb(NamedTuple):
-    """A command: its function is ``run`` in ``ckptinspect.cli.NAME``."""
+    """A command: its function is ``run`` in ``ckptinspect.cli.NAME``, with ``EXAMPLES`` beside it."""
 
     name: str
     summary: str
@@ -38,15 +40,23 @@ VERBS = (
 _NAMES = frozenset(verb.name for verb in VERBS)
 _DEFAULT = "show"
 _OWN_OPTIONS = frozenset({"--help", "-h", "--version", "--install-completion", "--show-completion"})
+_HELP = "help"
 
 USAGE, SOURCE, FORMAT, PARTIAL, UNAVAILABLE, BUG, INTERRUPTED = 2, 3, 4, 5, 69, 70, 130
 _EXIT_CODES = {"usage": USAGE, "source": SOURCE, "format": FORMAT, "unavailable": UNAVAILABLE, "engine": UNAVAILABLE}
-_CONTEXT = {"help_option_names": ["-h", "--help"]}
+# What is one argument too many is said by the lane, in a sentence that knows the verb.
+_CONTEXT = {"help_option_names": ["-h", "--help"], "allow_extra_args": True}
 _SUMMARY = "What is in a safetensors checkpoint, from its headers alone: on disk or on the Hugging Face Hub."
+_EXAMPLES = (
+    "ckptinspect Qwen/Qwen3-0.6B",
+    "ckptinspect tree ./llama",
+    "ckptinspect help tree",
+)
 _EPILOG = (
     "REF is a file, a folder, an index, a snapshot, org/name[@revision] on the Hub, a Hub page, or any fsspec URL. "
-    "No verb means show. Exit codes: 0 fine, 1 the answer is no, 2 usage, 3 source, 4 format, 5 partial, "
-    "69 unavailable, 70 our bug, 130 interrupted."
+    "No verb means show; a folder that is called like a verb is written ./tree.\n\n"
+    "Exit codes: 0 fine, 1 the answer is no, 2 usage, 3 source, 4 format, 5 partial, 69 unavailable, 70 our bug, "
+    "130 interrupted.\n\n"
 )
 
 
@@ -62,37 +72,72 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=SPELLED)
     try:
-        return _dispatched(arguments)
+        return _dispatched(arguments or ["--help"])
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except PipeClosedError:
         _drop_stdout()
         return 0
-    except CkptInspectError as error:
-        if debug:
-            traceback.print_exc()
-        return _say(str(error), _EXIT_CODES.get(error.kind, BUG))
     except Exception as error:  # noqa: BLE001 - the last boundary: nothing may leave as a traceback
-        if (usage := _usage_message(error)) is not None:
-            return _say(_meant(arguments) or usage, USAGE)
-        if debug:
+        usage = _usage_message(error, _verb_of(arguments))
+        if debug and usage is None:
             traceback.print_exc()
-        what = f"a bug of ckptinspect: {type(error).__name__}: {error}"
-        return _say(f"{what}; run it again with --debug and report what it prints", BUG)
+        return _say(usage, USAGE) if usage is not None else _told(error, arguments)
+
+
+def _told(error: Exception, arguments: list[str]) -> int:
+    """Say what went wrong, and what may have been meant; the exit code for it."""
+    if isinstance(error, OneTooManyError):
+        return _say(_meant(arguments) or str(error), USAGE)
+    if isinstance(error, CkptInspectError):
+        return _say(f"{error}{_or_a_verb(error, arguments)}", _EXIT_CODES.get(error.kind, BUG))
+    what = f"a bug of ckptinspect: {type(error).__name__}: {error}"
+    return _say(f"{what}; run it again with --debug and report what it prints", BUG)
 
 
 def _dispatched(arguments: list[str]) -> int:
-    completing = "_CKPTINSPECT_COMPLETE" in os.environ
-    arguments = arguments or ["--help"]
-    if completing or arguments[0] in _OWN_OPTIONS:
-        command, program = typer.main.get_command(_whole()), "ckptinspect"
-    else:
-        verb = arguments.pop(0) if arguments[0] in _NAMES else _DEFAULT
-        command, program = typer.main.get_command(_single(verb)), f"ckptinspect {verb}"
-    result = command.main(arguments, prog_name=program, standalone_mode=False)
+    verb = _verb_of(arguments)
+    if arguments[0] == _HELP:
+        return _helped(*arguments[1:2])
+    if not verb or "_CKPTINSPECT_COMPLETE" in os.environ:
+        return _ran(_whole(), _program(""), arguments)
+    return _ran(_single(verb), _program(verb), arguments[arguments[0] == verb :])
+
+
+def _verb_of(arguments: list[str]) -> str:
+    """The verb that a command line asks for; empty where it is about the program itself."""
+    if not arguments or arguments[0] in _OWN_OPTIONS or arguments[0] == _HELP:
+        return ""
+    return arguments[0] if _is_verb(arguments[0]) else _DEFAULT
+
+
+def _program(verb: str) -> str:
+    return f"ckptinspect {verb}".rstrip()
+
+
+def _ran(app: typer.Typer, program: str, arguments: list[str]) -> int:
+    result = typer.main.get_command(app).main(arguments, prog_name=program, standalone_mode=False)
+    if result == INTERRUPTED:
+        # What typer makes of an interrupt, without a word.
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
+
+
+def _helped(verb: str = "") -> int:
+    """``ckptinspect help [VERB]``, for those who try that first."""
+    if verb and not verb.startswith("-") and not _is_verb(verb):
+        near = _near_verb(verb)
+        there_are = ", ".join(sorted({*_NAMES, *names_of("cli")}))
+        hint = f"did you mean {near}?" if near else f"choose one of {there_are}"
+        raise RefError(f"{quoted(verb)} is no verb", hint=hint)
+    return _dispatched([verb, "--help"] if _is_verb(verb) else ["--help"])
+
+
+def _is_verb(word: str) -> bool:
+    """Whether a first argument is a verb: one of ours, or one that another package adds."""
+    return word in _NAMES or (word.isidentifier() and word in names_of("cli"))
 
 
 def _whole() -> typer.Typer:
@@ -100,29 +145,35 @@ def _whole() -> typer.Typer:
     app = typer.Typer(
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings=_CONTEXT,
-        epilog=_EPILOG,
+        context_settings={"help_option_names": _CONTEXT["help_option_names"]},
+        epilog=_EPILOG + _epilog(_EXAMPLES),
         help=_SUMMARY,
+        options_metavar="",
+        subcommand_metavar="[VERB] REF [OPTIONS]",
     )
     app.callback()(_callback)
     for verb in VERBS:
-        _added(app, verb)
+        _added(app, verb.name, verb.summary)
+    for name in names_of("cli"):
+        _added(app, name)
     return app
 
 
 def _single(name: str) -> typer.Typer:
     """One verb alone: what stands between the user and the answer."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    _added(app, next(verb for verb in VERBS if verb.name == name))
+    _added(app, name)
     return app
 
 
-def _added(app: typer.Typer, verb: Verb) -> None:
-    module = import_module(f"ckptinspect.cli.{verb.name}")
-    command = app.command(
-        verb.name, cls=LeanCommand, short_help=verb.summary, epilog=_epilog(module.EXAMPLES), context_settings=_CONTEXT
+def _added(app: typer.Typer, name: str, summary: str | None = None) -> None:
+    module: Any = (
+        import_module(f"ckptinspect.cli.{name}") if name in _NAMES else extension("cli", name, "run", "EXAMPLES")
     )
-    command(module.run)
+    command = app.command(
+        name, cls=LeanCommand, short_help=summary, epilog=_epilog(module.EXAMPLES), context_settings=_CONTEXT
+    )
+    command(spelled_out(module.run))
 
 
 def _epilog(examples: tuple[str, ...]) -> str:
@@ -142,27 +193,54 @@ def _callback(
     """Options of the program itself."""
 
 
-def _usage_message(error: Exception) -> str | None:
+def _usage_message(error: Exception, verb: str) -> str | None:
     """The sentence of a usage error, of typer's or click's; None for any other exception."""
     if isinstance(error, typer.Abort):
         return "stopped"
     if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
         return None
-    context = getattr(error, "ctx", None)
-    path = getattr(context, "command_path", "ckptinspect")
+    if hasattr(error, "possibilities"):
+        return _no_option(str(getattr(error, "option_name", "")), list(error.possibilities or ()), verb)
     message = str(error.format_message()).rstrip(".")
-    return f"{message[:1].lower()}{message[1:]}; see {path} --help"
+    return f"{message[:1].lower()}{message[1:]}; see {_program(verb)} --help"
+
+
+def _no_option(option: str, near: list[str], verb: str) -> str:
+    """That a verb has no such option, and which is meant: another verb's of that name before one that looks alike."""
+    owners = [name for name in sorted(_NAMES) if option.startswith("--") and option in _options_of(name)]
+    if verb and owners:
+        return f"{verb} has no option {quoted(option)}; it is for {', '.join(owners)}"
+    hint = f"did you mean {near[0]}?" if near else f"see {_program(verb)} --help"
+    return f"there is no option {quoted(option)}; {hint}"
+
+
+def _options_of(verb: str) -> list[str]:
+    return [option for each in typer.main.get_command(_single(verb)).params for option in each.opts]
 
 
 def _meant(arguments: list[str]) -> str | None:
-    """What to say where more than one REF was given: the first may be a verb misspelt."""
+    """What to say where more than one REF was given: a verb may be misspelt, or stand behind an option."""
     plain = [argument for argument in arguments if not argument.startswith("-")]
-    if len(plain) < 2 or plain[0] in _NAMES or os.path.lexists(plain[0]):
+    if arguments[0] in _NAMES or os.path.lexists(plain[0]):
         return None
+    if arguments[0] != plain[0] and (verb := next((word for word in plain if word in _NAMES), None)):
+        return f"the verb comes first: ckptinspect {verb} …"
+    near = _near_verb(plain[0])
+    return f"{quoted(plain[0])} is no verb; did you mean {near}?" if near else None
+
+
+def _or_a_verb(error: CkptInspectError, arguments: list[str]) -> str:
+    """What to add where the only REF is not to be had and looks like a verb."""
+    if error.kind != "source" or not arguments[0].isidentifier() or _is_verb(arguments[0]):
+        return ""
+    near = _near_verb(arguments[0])
+    return f"; or did you mean the verb {near}?" if near else ""
+
+
+def _near_verb(word: str) -> str | None:
     from difflib import get_close_matches
 
-    near = get_close_matches(plain[0], sorted(_NAMES), 1)
-    return f"{quoted(plain[0])} is no verb; did you mean {near[0]}?" if near else None
+    return next(iter(get_close_matches(word, sorted({*_NAMES, *names_of("cli")}), 1)), None)
 
 
 def _say(sentence: str, code: int) -> int:

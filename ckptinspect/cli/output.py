@@ -6,38 +6,73 @@ import stat
 import sys
 from typing import TextIO
 
-from ckptinspect.cli.options import OutputFormat
-from ckptinspect.errors import AccessError
+import msgspec
+
+from ckptinspect.cli.options import DebugOpt, FormatOpt, NoColorOpt, OutputOpt, QuietOpt
+from ckptinspect.errors import AccessError, RefError
 from ckptinspect.report.document import Report
+from ckptinspect.report.forms import TABLE, Form, form_of
+from ckptinspect.text import SPELLED
 
 
 class PipeClosedError(Exception):
     """Whoever read the output has gone; typer would take a BrokenPipeError for a failure."""
 
 
-def emit(
-    report: Report,
-    form: OutputFormat = OutputFormat.TABLE,
-    output: str | None = None,
-    *,
-    quiet: bool = False,
-    no_color: bool = False,
-) -> None:
-    """Write a report. A file appears whole or not at all."""
-    if output is None or output == "-":
+class Writer(msgspec.Struct, frozen=True):
+    """How an answer is written: the options of every verb."""
+
+    form: FormatOpt = None
+    output: OutputOpt = None
+    quiet: QuietOpt = False
+    no_color: NoColorOpt = False
+    debug: DebugOpt = False
+
+    def __post_init__(self) -> None:
+        # What cannot be written is said before anything is read.
+        if self.output == "":
+            raise RefError("it names no file", "--output", "name one, or - for standard output")
+        form_of(self.form, self.output)
+
+    def write(self, report: Report) -> None:
+        """Write a report. A file appears whole or not at all."""
+        form = form_of(self.form, self.output)
+        if form.prose and self.quiet:
+            report = msgspec.structs.replace(report, notes=())
+        if self.output is None or self.output == "-":
+            self._print(report, form)
+            return
+        buffer = io.StringIO()
+        self._render(report, form, buffer)
+        write_whole(self.output, buffer.getvalue().encode(errors=SPELLED))
+
+    def confirm(self, report: Report) -> None:
+        """Write a report of what was done; nothing where quiet was asked for and only people would read it."""
+        if not (self.quiet and form_of(self.form, self.output).prose):
+            self.write(report)
+
+    def _print(self, report: Report, form: Form) -> None:
         if sys.stdout is None:
             raise AccessError("standard output is closed", hint="name a file with -o")
+        if form is not TABLE and isinstance(sys.stdout, io.TextIOWrapper):
+            # JSON is UTF-8 (RFC 8259), a page says that it is: the terminal's encoding is the table's business.
+            sys.stdout.reconfigure(encoding="utf-8")
         try:
-            _render(report, form, sys.stdout, quiet=quiet, no_color=no_color)
+            self._render(report, form, sys.stdout)
             sys.stdout.flush()
         except BrokenPipeError:
             raise PipeClosedError from None
         except OSError as error:
             raise AccessError(f"it cannot be written: {error.strerror}", "standard output", "make room") from None
-        return
-    buffer = io.StringIO()
-    _render(report, form, buffer, quiet=quiet, no_color=True)
-    write_whole(output, buffer.getvalue().encode(errors="backslashreplace"))
+
+    def _render(self, report: Report, form: Form, out: TextIO) -> None:
+        if form is not TABLE:
+            form.render(report, out)
+            return
+        from ckptinspect.report import table
+
+        colour = shows_colour(out, no_color=self.no_color)
+        table.render(report, out, width=width_of(out), colour=colour, quiet=self.quiet)
 
 
 def write_whole(path: str, content: bytes) -> None:
@@ -48,7 +83,8 @@ def write_whole(path: str, content: bytes) -> None:
     target = os.path.realpath(path)
     temporary = f"{target}.{os.getpid()}.tmp"
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
+        # By the path as given: a pipe that is opened as /dev/stdout has no path of its own.
+        if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as stream:
                 stream.write(content)
             return
@@ -63,23 +99,6 @@ def write_whole(path: str, content: bytes) -> None:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise AccessError(f"it cannot be written: {error.strerror}", path, "choose another place") from None
-
-
-def _render(report: Report, form: OutputFormat, out: TextIO, *, quiet: bool, no_color: bool) -> None:
-    if form is OutputFormat.TABLE:
-        from ckptinspect.report import table
-
-        shown = report if not quiet else Report(report.kind, report.data, report.title, report.blocks)
-        table.render(shown, out, width=width_of(out), colour=shows_colour(out, no_color=no_color))
-        return
-    if form in {OutputFormat.MARKDOWN, OutputFormat.HTML}:
-        from ckptinspect.report import html, markdown
-
-        (markdown if form is OutputFormat.MARKDOWN else html).render(report, out)
-        return
-    from ckptinspect.report import data
-
-    {OutputFormat.JSON: data.json, OutputFormat.JSONL: data.jsonl, OutputFormat.CSV: data.csv_rows}[form](report, out)
 
 
 def width_of(out: TextIO) -> int:

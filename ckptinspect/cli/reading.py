@@ -7,9 +7,12 @@ from contextlib import ExitStack, contextmanager
 
 from ckptinspect.checkpoint import Progress, Reading
 from ckptinspect.cli.main import PARTIAL
+from ckptinspect.cli.options import OfflineOpt, VerboseOpt
+from ckptinspect.cli.output import Writer
 from ckptinspect.model import Checkpoint
 from ckptinspect.opening import open_reading
 from ckptinspect.refs import parse_ref
+from ckptinspect.report.document import Report
 from ckptinspect.text import bytes_text, escaped
 
 _WORTH_A_BAR = 8
@@ -17,23 +20,33 @@ _PATIENCE = 0.3
 _TOLD = 20
 
 
-def read(ref: str, *, names: bool, via: str = "auto", offline: bool = False, quiet: bool = False) -> Checkpoint:
-    """The checkpoint at ``ref``; a bar on stderr where there are many shards and somebody watches."""
-    with bar(quiet=quiet) as progress:
-        return open_reading(parse_ref(ref), Reading(names, via, progress), offline=offline)
+class Reader(Writer, frozen=True):
+    """How a checkpoint is read and its answer written: the options of every verb that takes a REF."""
 
+    offline: OfflineOpt = False
+    verbose: VerboseOpt = False
 
-def told(checkpoint: Checkpoint, *, verbose: bool) -> int:
-    """Say on stderr which shards failed and, if asked, what was read; the exit code that this asks for."""
-    failed = [shard for shard in checkpoint.shards if shard.error is not None]
-    for shard in failed[:_TOLD]:
-        sys.stderr.write(f"error: {escaped(str(shard.error))}\n")
-    if len(failed) > _TOLD:
-        sys.stderr.write(f"error: {len(failed) - _TOLD} more shards could not be read\n")
-    if verbose:
-        way = f"{checkpoint.requests} requests, " if checkpoint.requests else ""
-        sys.stderr.write(f"read {bytes_text(checkpoint.bytes_read)} ({way}via {checkpoint.via})\n")
-    return PARTIAL if failed else 0
+    def read(self, ref: str, *, names: bool = True, via: str = "ranges") -> Checkpoint:
+        """The checkpoint at ``ref``; a bar on stderr where there are many shards and somebody watches."""
+        with bar(quiet=self.quiet) as progress:
+            return open_reading(parse_ref(ref), Reading(names, via, progress), offline=self.offline)
+
+    def answer(self, report: Report, *checkpoints: Checkpoint) -> int:
+        """Write what was found in these checkpoints; the exit code that the reading of them asks for."""
+        self.write(report)
+        return max(self.told(checkpoint) for checkpoint in checkpoints)
+
+    def told(self, checkpoint: Checkpoint) -> int:
+        """Say on stderr which shards failed and, if asked, what was read; the exit code that this asks for."""
+        failed = [shard for shard in checkpoint.shards if shard.error is not None]
+        for shard in failed[:_TOLD]:
+            sys.stderr.write(f"error: {escaped(str(shard.error))}\n")
+        if len(failed) > _TOLD:
+            sys.stderr.write(f"error: {len(failed) - _TOLD} more shards could not be read\n")
+        if self.verbose:
+            way = f"{checkpoint.requests} requests, " if checkpoint.requests else ""
+            sys.stderr.write(f"read {bytes_text(checkpoint.bytes_read)} ({way}via {checkpoint.via})\n")
+        return PARTIAL if failed else 0
 
 
 @contextmanager

@@ -4,19 +4,20 @@ A ``Naming`` is built once for a checkpoint: from its names and its config it kn
 once per template; a place then costs a look-up and the reading of two numbers.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Self
 
 import msgspec
 
+from ckptinspect.extensions import extensions
 from ckptinspect.model import Config, Kind, Place
 from ckptinspect.naming.fallback import apart, in_projector, module_of
 from ckptinspect.naming.families import FAMILIES, Family
-from ckptinspect.naming.mtp import is_marked, mtp_marks
+from ckptinspect.naming.mtp import is_marked
 from ckptinspect.naming.name import Anatomy, anatomy, folded, number_at, unwrapped
 from ckptinspect.naming.roles import Role, role_of
 
-__all__ = ["FAMILIES", "MODULES", "Family", "Naming", "Role", "is_marked", "mtp_marks"]
+__all__ = ["FAMILIES", "MODULES", "Family", "Naming", "Role"]
 
 MODULES = (
     *("visual", "projector", "audio", "speech", "model", "lm_head", "head", "mtp", "adapter"),
@@ -57,9 +58,9 @@ class Naming:
         self._decisions: dict[tuple[str, str, bool], _Decision] = {}
 
     @classmethod
-    def of(cls, kinds: Collection[Kind], config: Config) -> Self:
-        """The naming of a checkpoint of these kinds, with the marks that they and the config imply."""
-        return cls((kind.example for kind in kinds), config, mtp_marks(config, kinds))
+    def of(cls, kinds: Iterable[Kind], config: Config, marks: tuple[str, ...] = ()) -> Self:
+        """The naming of a checkpoint of these kinds, folded by ``marks``."""
+        return cls((kind.example for kind in kinds), config, marks)
 
     def place(self, name: str, component: str = "") -> Place:
         """The place of the tensor of this name; in a pipeline's component, whose name is then the module."""
@@ -98,7 +99,8 @@ def family_of(names: Iterable[str], config: Config) -> Family | None:
     )
     keys = ("model_type", "_class_name", "architecture")
     identities = frozenset([text for key in keys if (text := config.text(key))]).union(config.texts("architectures"))
-    return next((family for family in FAMILIES if family.is_proven_by(identities, prefixes)), None)
+    families: tuple[Family, ...] = (*extensions("naming", "is_proven_by", "module_of", "role_of"), *FAMILIES)
+    return next((family for family in families if family.is_proven_by(identities, prefixes)), None)
 
 
 def _decide(family: Family | None, template: str, component: str, marked: bool) -> _Decision:

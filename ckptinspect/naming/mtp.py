@@ -4,7 +4,7 @@ DeepSeek-V3, GLM-4.5, Step and others store the MTP block as one more layer of t
 number tells it apart, which a template has lost.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from ckptinspect.model import Config, Kind
 from ckptinspect.naming.name import words_of
@@ -17,16 +17,28 @@ _EXTRA = ("num_nextn_predict_layers", "num_mtp_layers")
 _MOST = 16
 
 
-def mtp_marks(config: Config, kinds: Iterable[Kind]) -> tuple[str, ...]:
+def mtp_marks(config: Config) -> tuple[str, ...]:
     """The substrings of names, such as ``layers.61.``, whose tensors must be kept apart by their digits.
 
-    They follow from the config, or from a kind whose example is a leaf that only MTP layers have.
-
-    >>> mtp_marks(Config({"num_hidden_layers": 61, "num_nextn_predict_layers": 1}), ())
+    >>> mtp_marks(Config({"num_hidden_layers": 61, "num_nextn_predict_layers": 1}))
     ('layers.61.',)
     """
-    layers = {*_by_config(config), *(layer for kind in kinds for layer in _by_leaf(kind))}
-    return tuple(f"layers.{layer}." for layer in sorted(layers))
+    return tuple(f"layers.{layer}." for layer in _by_config(config))
+
+
+def unmarked(kinds: Iterable[Kind], marks: tuple[str, ...]) -> bool:
+    """Whether there are leaves that only MTP layers have in layers that no mark names: their names must be read."""
+    return any(_layer_of(kind.example) is not None and not is_marked(kind.example, marks) for kind in kinds)
+
+
+def marks_in(names: Iterable[str]) -> tuple[str, ...]:
+    """The marks of the layers with a leaf that only MTP layers have; no more of them than there are anywhere.
+
+    >>> marks_in(["model.layers.9.enorm.weight", "model.layers.10.enorm.weight", "model.layers.8.norm.weight"])
+    ('layers.9.', 'layers.10.')
+    """
+    layers = sorted({layer for name in names if (layer := _layer_of(name)) is not None})
+    return tuple(f"layers.{layer}." for layer in layers[:_MOST])
 
 
 def is_marked(name: str, marks: tuple[str, ...]) -> bool:
@@ -47,10 +59,10 @@ def _by_config(config: Config) -> range:
     return range(0)
 
 
-def _by_leaf(kind: Kind) -> Iterator[int]:
-    """The layers that tensors of an MTP kind stand in: as many as there are tensors, from the example's on."""
-    words = kind.example.split(".")
+def _layer_of(name: str) -> int | None:
+    """The layer of a tensor that only MTP layers have; None for any other tensor."""
+    words = name.split(".")
     for container, number, leaf in zip(words, words[1:], words[2:], strict=False):
         if container == "layers" and leaf in _LEAVES and number.isascii() and number.isdigit() and len(number) < 10:
-            yield from range(int(number), int(number) + min(kind.count, _MOST))
-            return
+            return int(number)
+    return None

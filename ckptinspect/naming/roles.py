@@ -36,10 +36,13 @@ _NEUTRAL = words_of(
     "weight_scale weight_scale_inv weight_packed weight_shape weight_zero_point weight_global_scale weight_g "
     "weight_v weight_scale_2 input_global_scale activation_scale comfy_quant"
 )
-_BUFFERS = words_of(
-    "inv_freq original_inv_freq masked_bias position_ids token_type_ids relative_position_index running_mean "
-    "running_var num_batches_tracked relative_coords_table attn_mask final_logits_bias freqs_cis tid2eid "
-    "mel_filters pe betas alphas_cumprod alphas_cumprod_prev sigmas log_sigmas"
+# What is a buffer wherever it stands: the names that ``register_buffer`` is really called with.
+BUFFER_LEAVES = words_of(
+    "inv_freq masked_bias position_ids relative_position_index relative_coords_table running_mean running_var "
+    "num_batches_tracked attn_mask freqs_cis tid2eid mel_filters final_logits_bias cos_cached sin_cached"
+)
+_BUFFERS = BUFFER_LEAVES | words_of(
+    "original_inv_freq token_type_ids pe betas alphas_cumprod alphas_cumprod_prev sigmas log_sigmas"
 )
 _ROTARY = words_of("rotary_emb rotary_pos_emb rotary")
 _MASKED = words_of("attn attention")

@@ -20,4 +20,4 @@ def written(value: Cell, column: Column) -> str:
         return bytes_text(value)
     if column.format is Format.SHORT_COUNT and isinstance(value, int):
         return count_text(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"

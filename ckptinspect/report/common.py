@@ -8,7 +8,7 @@ import msgspec
 from ckptinspect.errors import RefError
 from ckptinspect.model import Checkpoint, Note, Ref
 from ckptinspect.report import v1
-from ckptinspect.text import bytes_text
+from ckptinspect.text import bytes_text, number_of, quoted
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -33,6 +33,14 @@ def files_data(checkpoint: Checkpoint) -> tuple[v1.FileData, ...]:
     return tuple(sorted(files, key=lambda file: file.path))
 
 
+def failed_data(checkpoint: Checkpoint) -> tuple[v1.FailedData, ...]:
+    """The files that could not be read; sorted by path."""
+    failed = [(shard.path, shard.error) for shard in checkpoint.shards if shard.error is not None]
+    return tuple(
+        v1.FailedData(path, error.kind, str(error)) for path, error in sorted(failed, key=lambda item: item[0])
+    )
+
+
 def notes_data(notes: Sequence[Note]) -> tuple[v1.NoteData, ...]:
     """Notes as data, in the order in which they are told."""
     return tuple(v1.NoteData(note.code, note.message) for note in notes)
@@ -44,19 +52,20 @@ def title_of(checkpoint: Checkpoint, layout: str | None = None) -> str:
     revision = f" @ {ref.commit[:12] if ref.scheme == 'hub' else ref.commit}" if ref.commit else ""
     form = checkpoint.layout if layout in {None, "snapshot"} else layout
     size = bytes_text(sum(shard.size for shard in files))
-    count = f"{len(files)} file{'s' * (len(files) != 1)}"
+    read = sum(shard.error is None for shard in files)
+    count = number_of(len(files), "file") if read == len(files) else f"{read:,} of {number_of(len(files), 'file')}"
     return f"{ref.given}{revision}: {form}, {count}, {size}, via {checkpoint.via}"
 
 
 def sorted_rows(rows: Sequence[T], given: str | None, columns: dict[str, Callable[[T], object]]) -> list[T]:
     """Rows by ``--sort COLUMN`` (``-COLUMN``: largest first), as they are where none is given.
 
-    Raises RefError for a column that there is not.
+    Equal ones stay in the order in which they were. Raises RefError for a column that there is not.
     """
     if given is None:
         return list(rows)
     column, down = given.removeprefix("-"), given.startswith("-")
     if column not in columns:
-        raise RefError(f"no column {column!r} to sort by", hint=f"choose one of {', '.join(columns)}")
+        raise RefError(f"no column {quoted(column)} to sort by", "--sort", f"choose one of {', '.join(columns)}")
     key: Callable[[T], object] = columns[column]
     return sorted(rows, key=key, reverse=down)  # type: ignore[arg-type]

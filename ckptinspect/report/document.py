@@ -25,7 +25,7 @@ class Format(StrEnum):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column of a table. Where not all fit, those that are ``spare`` go first, the largest before the others."""
+    """A column of a table. Where not all fit, those that are ``spare`` have what room is left, the least first."""
 
     title: str
     format: Format = Format.TEXT
@@ -138,7 +138,9 @@ Block = Table | Sum | Tree | Lines | Formulas | Figures
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One verb's answer. ``data`` is its JSON; ``rows`` gives its main list for csv and jsonl, where it has one."""
+    """One verb's answer. ``data`` is its JSON; ``rows`` gives its main list for csv and jsonl, where it has one, and
+    ``columns`` what each of them has: that of the first where they are not given.
+    """
 
     kind: str
     data: msgspec.Struct
@@ -146,3 +148,4 @@ class Report(msgspec.Struct, frozen=True):
     blocks: tuple[Block, ...]
     notes: tuple[str, ...] = ()
     rows: Callable[[], Iterable[msgspec.Struct | Mapping[str, object]]] | None = None
+    columns: tuple[str, ...] = ()

@@ -7,13 +7,13 @@ from ckptinspect.report.document import Column, Format, Report, Table
 _COLUMNS = (
     Column("dtype", Format.NAME),
     Column("bits", Format.NUMBER),
-    Column("kind", Format.NAME, spare=2),
-    Column("sign", Format.NUMBER),
-    Column("exponent", Format.NUMBER),
-    Column("mantissa", Format.NUMBER),
-    Column("largest", Format.NUMBER),
-    Column("smallest", Format.NUMBER),
-    Column("note", Format.TEXT, spare=3),
+    Column("kind", Format.NAME, spare=6),
+    Column("sign", Format.NUMBER, spare=5),
+    Column("exponent", Format.NUMBER, spare=1),
+    Column("mantissa", Format.NUMBER, spare=2),
+    Column("largest", Format.NUMBER, spare=3),
+    Column("smallest", Format.NUMBER, spare=4),
+    Column("note", Format.TEXT, spare=7),
 )
 
 
@@ -23,7 +23,9 @@ def dtypes_report() -> Report:
     rows = [(d.dtype, d.bits, d.family, d.sign, d.exponent, d.mantissa, d.largest, d.smallest, d.note) for d in found]
     notes = ("smallest is the smallest positive normal number; for C64 all but bits are of each of its two halves",)
     data = v1.DtypesData(found)
-    return Report("dtypes", data, "Number formats of safetensors", (Table(_COLUMNS, rows),), notes, lambda: found)
+    table = Table(_COLUMNS, rows)
+    fields = v1.DtypeInfoData.__struct_fields__
+    return Report("dtypes", data, "Number formats of safetensors", (table,), notes, lambda: found, fields)
 
 
 def _data(dtype: Dtype) -> v1.DtypeInfoData:

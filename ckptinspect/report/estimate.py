@@ -11,7 +11,7 @@ from ckptinspect.analysis.expected import Disagreement, disagreements
 from ckptinspect.analysis.notes import notes_on
 from ckptinspect.model import Checkpoint, Note
 from ckptinspect.report import v1
-from ckptinspect.report.common import notes_data, ref_data, title_of
+from ckptinspect.report.common import failed_data, notes_data, ref_data, title_of
 from ckptinspect.report.document import Block, Column, Figure, FigureGroup, Figures, Format, Lines, Report, Table
 from ckptinspect.text import binary_text, bytes_text, count_text
 
@@ -20,9 +20,9 @@ _FITS = (
     Column("memory", Format.NAME),
     Column("fits", Format.TEXT),
     Column("needs", Format.SHORT_BYTES),
-    Column("of", Format.SHORT_BYTES, spare=1),
-    Column("longest context", Format.COUNT),
-    Column("largest batch", Format.COUNT),
+    Column("of", Format.SHORT_BYTES, spare=3),
+    Column("longest context", Format.COUNT, spare=1),
+    Column("largest batch", Format.COUNT, spare=2),
 )
 _SAID = {True: "yes", False: "no", None: "unknown"}
 _SMALL = frozenset({Unit.MODULES, Unit.RANK, Unit.LAYERS})
@@ -41,11 +41,18 @@ def estimate_report(checkpoint: Checkpoint, asked: Asked, only: Sequence[str] = 
         estimates=estimates,
         fits=tuple(map(_fit, fits)),
         disagreements=tuple(v1.DisagreementData(d.said, d.expected, d.found, d.where, d.tensors) for d in wrong),
+        failed=failed_data(checkpoint),
         notes=notes,
     )
     blocks = (*_fits_blocks(fits), Figures(tuple(map(_group, found)), _LEGEND))
     return Report(
-        "estimate", data, title_of(checkpoint), blocks, tuple(note.message for note in notes), lambda: estimates
+        "estimate",
+        data,
+        title_of(checkpoint),
+        blocks,
+        tuple(note.message for note in notes),
+        lambda: estimates,
+        v1.EstimateData.__struct_fields__,
     )
 
 

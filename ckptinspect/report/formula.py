@@ -8,9 +8,10 @@ from ckptinspect.analysis.formula import Formula, formulas
 from ckptinspect.analysis.notes import notes_on
 from ckptinspect.model import Checkpoint, Note
 from ckptinspect.report import v1
-from ckptinspect.report.common import notes_data, ref_data, title_of
+from ckptinspect.report.common import failed_data, notes_data, ref_data, title_of
 from ckptinspect.report.document import Block, Column, Format, Formulas, Report, Table
 
+_NAMED = 8
 _SYMBOLS = (Column("name", Format.NAME), Column("value", Format.COUNT))
 
 
@@ -26,6 +27,7 @@ def formula_report(checkpoint: Checkpoint, module: str | None = None, *, symbols
         modules=modules,
         total=_total(modules),
         symbols=dict(sorted({item for formula in found for item in formula.symbols.items()})) if symbols else {},
+        failed=failed_data(checkpoint),
         notes=notes,
     )
     return Report(
@@ -35,6 +37,7 @@ def formula_report(checkpoint: Checkpoint, module: str | None = None, *, symbols
         tuple(_blocks(data)),
         tuple(note.message for note in notes),
         lambda: modules,
+        v1.ModuleFormulaData.__struct_fields__,
     )
 
 
@@ -62,11 +65,28 @@ def _notes(found: Sequence[Formula], *, symbols: bool) -> Iterator[Note]:
         yield Note("not-folded", f"{what}: they stand in the formula as they are")
     if not symbols:
         return
-    if all(formula.symbolic is None for formula in found):
-        yield Note("no-config", "there is no config.json whose names the numbers could have")
+    yield from _nameless(found)
     derived = {item for formula in found for item in formula.derived.items() if item[0] in formula.symbols}
     for name, meaning in sorted(derived):
         yield Note("derived-symbol", f"{name} is no key of the config; it is {meaning}")
+
+
+def _nameless(found: Sequence[Formula]) -> Iterator[Note]:
+    """Which numbers have no name, and why."""
+    counted = [formula for formula in found if formula.value]
+    without = [formula.module for formula in counted if formula.symbolic is None]
+    if without and len(without) == len(counted):
+        yield Note("no-config", "there is no config.json whose names the numbers could have")
+        return
+    if without:
+        yield Note("no-config", f"there is no config.json for {', '.join(without)}, whose numbers have no names")
+    numbers = sorted({number for formula in counted if formula.symbolic for number in formula.unnamed}, reverse=True)
+    if counted and not any(formula.symbols for formula in counted):
+        yield Note("no-symbols", "the config has no name for any of the numbers")
+    elif numbers:
+        some = ", ".join(f"{number:,}" for number in numbers[:_NAMED])
+        more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+        yield Note("unnamed", f"the config has no name, or no sure one, for {some}{more}")
 
 
 def _wrong(disagreements: Sequence[Disagreement]) -> Iterator[Note]:
@@ -76,9 +96,8 @@ def _wrong(disagreements: Sequence[Disagreement]) -> Iterator[Note]:
 
 
 def _blocks(data: v1.FormulaData) -> Iterator[Block]:
-    several = (data.total,) if len(data.modules) > 1 else ()
-    yield Formulas(
-        tuple((item.module, item.symbolic or item.expression, item.value) for item in data.modules + several)
-    )
+    several = [(data.total.module, " + ".join(item.module for item in data.modules if item.value), data.total.value)]
+    modules = [(item.module, item.symbolic or item.expression, item.value) for item in data.modules]
+    yield Formulas((*modules, *(several if len(modules) > 1 else ())))
     if data.symbols:
         yield Table(_SYMBOLS, [(name, value) for name, value in data.symbols.items()], title="By the config")

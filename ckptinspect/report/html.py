@@ -6,22 +6,40 @@ from html import escape
 from typing import TextIO
 
 from ckptinspect.report.cells import written
-from ckptinspect.report.document import Branch, Cell, Column, Figure, Figures, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.report.document import (
+    Branch,
+    Cell,
+    Column,
+    Figure,
+    Figures,
+    Format,
+    Formulas,
+    Lines,
+    Report,
+    Sum,
+    Table,
+    Tree,
+)
 from ckptinspect.text import bytes_text, escaped
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# Names up to this stay on one line; the table scrolls for them.
+_LONG = 100
 _STYLE = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 96rem; padding: 0 1rem; }
 h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin-top: 2rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th.n, td.n { text-align: right; white-space: nowrap; }
-td.name, .tree, code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
+td.name, .tree, code { font-family: ui-monospace, monospace; font-size: .92em; }
+td.name { white-space: nowrap; } .tree, code { overflow-wrap: anywhere; }
+td.long { white-space: normal; overflow-wrap: anywhere; min-width: 24rem; }
 tfoot td { font-weight: 600; border-bottom: 0; border-top: 2px solid var(--line); }
 .tree ul { list-style: none; margin: 0; padding-left: 1.25rem; border-left: 1px solid var(--line); }
 .tree > ul { border: 0; padding-left: 0; }
+.tree li:not(:has(> details)) { padding-left: 1.1em; }
 .tree .figures { opacity: .7; } details > summary { cursor: pointer; }
 .notes { padding-left: 1.2rem; } p { overflow-wrap: anywhere; }
 @media print { body { max-width: none; margin: 0; } }
@@ -79,12 +97,16 @@ def _(block: Table) -> Iterator[str]:
 
 
 def _row(row: Sequence[Cell], columns: Sequence[Column]) -> str:
-    cells = zip(row, columns, strict=True)
-    return f"<tr>{''.join(f'<td{_class(column)}>{_text(written(value, column))}</td>' for value, column in cells)}</tr>"
+    cells = [(_text(written(value, column)), column) for value, column in zip(row, columns, strict=True)]
+    return f"<tr>{''.join(f'<td{_class(column, text)}>{text}</td>' for text, column in cells)}</tr>"
 
 
-def _class(column: Column) -> str:
-    return ' class="n"' if column.is_number else ' class="name"'
+def _class(column: Column, text: str = "") -> str:
+    if column.is_number:
+        return ' class="n"'
+    if len(text) > _LONG:
+        return ' class="name long"'
+    return ' class="name"' if column.format is Format.NAME else ""
 
 
 @_lines.register
@@ -126,7 +148,8 @@ def _(block: Lines) -> Iterator[str]:
 @_lines.register
 def _(block: Formulas) -> Iterator[str]:
     for name, expression, value in block.equations:
-        yield f"<p><strong>{_text(name)}</strong> = {value:,} =<br><code>{_text(expression)}</code></p>"
+        same = "" if expression == str(value) else f" =<br><code>{_text(expression)}</code>"
+        yield f"<p><strong>{_text(name)}</strong> = {value:,}{same}</p>"
 
 
 @_lines.register
@@ -148,5 +171,6 @@ def _(block: Figures) -> Iterator[str]:
 def _figure(figure: Figure) -> str:
     value = f"{figure.value:,}" if figure.value is not None else "–"
     numbers = "".join(f'<td class="n">{_text(text)}</td>' for text in (value, figure.short, figure.binary))
-    formula = "<br>".join(map(_text, figure.derivation))
-    return f'<tr><td>{_text(figure.name)}</td>{numbers}<td class="name">{formula}</td></tr>'
+    derivation = [_text(part) for part in figure.derivation]
+    as_name = _class(Column("formula", Format.NAME), max(derivation, key=len))
+    return f"<tr><td>{_text(figure.name)}</td>{numbers}<td{as_name}>{'<br>'.join(derivation)}</td></tr>"

@@ -18,7 +18,8 @@ def render(report: Report, out: TextIO) -> None:
         out.write("\n")
         out.writelines(f"{line}\n" for line in _lines(block))
     if report.notes:
-        out.write("\n")
+        # Without a heading the notes would go on with the list of a tree.
+        out.write("\n### Notes\n\n")
     out.writelines(f"- {_text(note)}\n" for note in report.notes)
 
 
@@ -85,7 +86,8 @@ def _(block: Lines) -> Iterator[str]:
 @_lines.register
 def _(block: Formulas) -> Iterator[str]:
     for name, expression, value in block.equations:
-        yield f"- **{_text(name)}** = {value:,} = `{expression}`"
+        same = "" if expression == str(value) else f" = `{expression}`"
+        yield f"- **{_text(name)}** = {value:,}{same}"
 
 
 @_lines.register

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 
-from msgspec.structs import asdict
-
 from ckptinspect.analysis.active import Active, active
 from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.keys import GroupKey, keys_of, natural
@@ -14,9 +12,10 @@ from ckptinspect.analysis.notes import notes_on
 from ckptinspect.model import Checkpoint, Note, Tally
 from ckptinspect.naming.base import MODULES
 from ckptinspect.report import v1
-from ckptinspect.report.common import files_data, notes_data, ref_data, sorted_rows, title_of
+from ckptinspect.report.common import failed_data, files_data, notes_data, ref_data, sorted_rows, title_of
 from ckptinspect.report.document import Block, Cell, Column, Format, Report, Sum, Table
 
+_FIGURES = tuple(name for name in v1.GroupData.__struct_fields__ if name != "key")
 _DEFAULT = keys_of("module,dtype")
 _MODULE_ORDER = {module: number for number, module in enumerate(MODULES)}
 
@@ -29,12 +28,13 @@ def show_report(
     grouped = by_tensor(checkpoint, counted) if any(key.needs_names for key in keys) else counted
     by = tuple(keys) or _DEFAULT
     groups = sorted_rows(_groups(grouped, by), sort, _sortable(by))
-    data = _data(checkpoint, counted, by, tuple(groups[:limit]), active(counted, checkpoint.config))
-    blocks: list[Block] = [_table(data, hidden=len(groups) - len(data.groups))]
+    data = _data(checkpoint, counted, by, groups, limit)
+    blocks: list[Block] = [_table(data)]
     if len(data.decomposition) > 1:
         blocks.append(_decomposition(counted))
     notes = tuple(note.message for note in data.notes)
-    return Report("show", data, title_of(checkpoint, data.layout), tuple(blocks), notes, lambda: _flat(data))
+    columns = (*data.by, *_FIGURES)
+    return Report("show", data, title_of(checkpoint, data.layout), tuple(blocks), notes, lambda: _flat(data), columns)
 
 
 def _groups(counted: Count, by: Sequence[GroupKey]) -> list[v1.GroupData]:
@@ -52,8 +52,11 @@ def _rank(key: GroupKey, text: str) -> tuple[int, object]:
 
 
 def _sortable(by: Sequence[GroupKey]) -> dict[str, Callable[[v1.GroupData], object]]:
-    figures = ("tensors", "stored_elements", "parameters", "bytes")
-    columns: dict[str, Callable[[v1.GroupData], object]] = {name: attrgetter(name) for name in figures}
+    figures = {"share": "parameters", "size": "bytes"}
+    titles = ("tensors", "parameters", "share", "bytes", "size", "stored_elements")
+    columns: dict[str, Callable[[v1.GroupData], object]] = {
+        title: attrgetter(figures.get(title, title)) for title in titles
+    }
     return {key.name: partial(_key_at, number) for number, key in enumerate(by)} | columns
 
 
@@ -62,8 +65,10 @@ def _key_at(number: int, group: v1.GroupData) -> object:
 
 
 def _data(
-    checkpoint: Checkpoint, counted: Count, by: Sequence[GroupKey], groups: tuple[v1.GroupData, ...], used: Active
+    checkpoint: Checkpoint, counted: Count, by: Sequence[GroupKey], groups: Sequence[v1.GroupData], limit: int | None
 ) -> v1.ShowData:
+    shown = tuple(groups[:limit])
+    used = active(counted, checkpoint.config)
     return v1.ShowData(
         ref=ref_data(checkpoint.ref),
         via=checkpoint.via,
@@ -73,12 +78,14 @@ def _data(
         dtypes=_dtypes(counted.rows),
         modules=_modules(counted),
         by=tuple(key.name for key in by),
-        groups=groups,
+        groups=shown,
+        left_out=len(groups) - len(shown),
         decomposition=tuple(v1.PartData(what, elements) for what, elements in counted.decomposition),
         active_parameters=used.per_token if used.routed else None,
         quantization=_quantization(counted),
         tied=tuple(v1.TieData(t.name, t.tied_to, t.stored, t.elements, t.evidence) for t in counted.ties),
         alternatives=checkpoint.alternatives,
+        failed=failed_data(checkpoint),
         notes=notes_data((*notes_on(checkpoint, counted), *_used(used))),
         requests=checkpoint.requests,
         bytes_read=checkpoint.bytes_read,
@@ -143,27 +150,27 @@ def _quantization(counted: Count) -> v1.QuantizationData | None:
     return v1.QuantizationData(*max(weights, key=lambda key: (weights[key], key[0])))
 
 
-def _table(data: v1.ShowData, hidden: int) -> Table:
+def _table(data: v1.ShowData) -> Table:
     """The groups, the headers as a row of their own, and the sums over the whole files."""
     totals = data.totals
     keys = len(data.by)
     columns = (
         *(Column(name, Format.NAME) for name in data.by),
-        Column("tensors", Format.COUNT),
+        Column("tensors", Format.COUNT, spare=2),
         Column("parameters", Format.COUNT),
-        Column("share", Format.SHARE, spare=1),
-        Column("bytes", Format.COUNT),
-        Column("size", Format.SHORT_BYTES, spare=2),
+        Column("share", Format.SHARE, spare=4),
+        Column("bytes", Format.COUNT, spare=3),
+        Column("size", Format.SHORT_BYTES, spare=1),
     )
     whole = totals.parameters or 1
     rows: list[Sequence[Cell]] = [
         (*_cut(group.key), group.tensors, group.parameters, group.parameters / whole, group.bytes, group.bytes)
         for group in data.groups
     ]
-    if hidden:
+    if data.left_out:
         shown = [sum(getattr(group, name) for group in data.groups) for name in ("tensors", "parameters", "bytes")]
         rest = (totals.tensors - shown[0], totals.parameters - shown[1], totals.tensor_bytes - shown[2])
-        rows.append((f"[{hidden} more]", *[None] * (keys - 1), *rest[:2], rest[1] / whole, rest[2], rest[2]))
+        rows.append((f"[{data.left_out:,} more]", *[None] * (keys - 1), *rest[:2], rest[1] / whole, rest[2], rest[2]))
     rows.append(("[header]", *[None] * keys, None, None, totals.header_bytes, totals.header_bytes))
     total = "total" if not totals.unexplained_elements else "at least"
     foot = (total, *[None] * (keys - 1), totals.tensors, totals.parameters, 1.0, totals.file_bytes, totals.file_bytes)
@@ -172,11 +179,10 @@ def _table(data: v1.ShowData, hidden: int) -> Table:
 
 def _flat(data: v1.ShowData) -> list[dict[str, object]]:
     """The groups with a column for each of their keys."""
-    return [dict(zip(data.by, group.key, strict=True)) | _figures(group) for group in data.groups]
-
-
-def _figures(group: v1.GroupData) -> dict[str, object]:
-    return {name: value for name, value in asdict(group).items() if name != "key"}
+    return [
+        dict(zip(data.by, group.key, strict=True)) | {name: getattr(group, name) for name in _FIGURES}
+        for group in data.groups
+    ]
 
 
 def _cut(key: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """``snapshot``: what was kept, and where."""
 
 from ckptinspect.report import v1
-from ckptinspect.report.common import ref_data, title_of
+from ckptinspect.report.common import failed_data, ref_data, title_of
 from ckptinspect.report.document import Lines, Report
 from ckptinspect.snapshot import Snapshot
 from ckptinspect.text import bytes_text
@@ -17,8 +17,18 @@ def snapshot_report(snapshot: Snapshot, output: str) -> Report:
         files=snapshot.files,
         headers=snapshot.headers,
         sha256=snapshot.sha256,
+        failed=failed_data(snapshot.checkpoint),
     )
     line = (
         f"{output}: {snapshot.headers} headers and {snapshot.files} other files in {bytes_text(size)} ({size:,} bytes)"
     )
-    return Report("snapshot", data, title_of(snapshot.checkpoint), (Lines((line,)),))
+    figures = ("output", "bytes", "files", "headers", "sha256")
+    row = {"ref": data.ref.given} | {name: getattr(data, name) for name in figures}
+    return Report(
+        "snapshot",
+        data,
+        title_of(snapshot.checkpoint),
+        (Lines((line,)),),
+        rows=lambda: [row],
+        columns=tuple(row),
+    )

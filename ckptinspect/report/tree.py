@@ -9,7 +9,7 @@ from ckptinspect.analysis.notes import notes_on
 from ckptinspect.analysis.tree import pruned, tree
 from ckptinspect.model import Checkpoint, Ref
 from ckptinspect.report import v1
-from ckptinspect.report.common import notes_data, ref_data, title_of
+from ckptinspect.report.common import failed_data, notes_data, ref_data, title_of
 from ckptinspect.report.document import Branch, Report, Tree
 
 # Arguments that print(model) gives by their place.
@@ -26,7 +26,7 @@ def tree_report(checkpoint: Checkpoint, module: str | None = None, depth: int | 
         root = pruned(root, depth)
     notes = notes_data(notes_on(checkpoint, counted))
     name = name_of(checkpoint.ref)
-    data = v1.TreeData(ref_data(checkpoint.ref), node_data(root, name), notes)
+    data = v1.TreeData(ref_data(checkpoint.ref), node_data(root, name), failed_data(checkpoint), notes)
     block = Tree(branch_of(root, (name,)))
     return Report(
         "tree",
@@ -35,6 +35,7 @@ def tree_report(checkpoint: Checkpoint, module: str | None = None, depth: int | 
         (block,),
         tuple(note.message for note in notes),
         lambda: list(_rows(data.root)),
+        v1.BranchData.__struct_fields__,
     )
 
 
@@ -64,7 +65,7 @@ def node_data(line: Line, name: str | None = None) -> v1.NodeData:
 
 def branch_of(line: Line, names: tuple[str, ...] = ()) -> Branch:
     """A line and all below it as it is drawn."""
-    times = f"{line.repeat} ×" if line.indices else ""
+    times = f"{line.repeat:,} ×" if line.indices else ""
     detail, brief = (text_of(line.module), brief_of(line.module)) if line.module is not None else ("", "")
     return Branch(
         names=names or line.names,

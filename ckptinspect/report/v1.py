@@ -110,8 +110,16 @@ class NoteData(msgspec.Struct, frozen=True):
     message: str
 
 
+class FailedData(msgspec.Struct, frozen=True):
+    """A file that could not be read, so that the answer is that of the others: ``kind`` is source or format."""
+
+    path: str
+    kind: str
+    message: str
+
+
 class ShowData(msgspec.Struct, frozen=True):
-    """``show``: what is in a checkpoint.
+    """``show``: what is in a checkpoint. ``left_out`` is how many groups ``--limit`` cut off.
 
     ``active_parameters`` are those that a text token uses of a mixture of experts, embedding included, multi-token
     prediction left out; null for a model without routed experts, and where config and header do not tell.
@@ -126,11 +134,13 @@ class ShowData(msgspec.Struct, frozen=True):
     modules: tuple[ModuleData, ...]
     by: tuple[str, ...]
     groups: tuple[GroupData, ...]
+    left_out: int
     decomposition: tuple[PartData, ...]
     active_parameters: int | None
     quantization: QuantizationData | None
     tied: tuple[TieData, ...]
     alternatives: tuple[str, ...]
+    failed: tuple[FailedData, ...]
     notes: tuple[NoteData, ...]
     requests: int
     bytes_read: int
@@ -152,10 +162,12 @@ class TensorData(msgspec.Struct, frozen=True):
 
 
 class TensorsData(msgspec.Struct, frozen=True):
-    """``tensors``: every tensor, in the order asked for."""
+    """``tensors``: every tensor, in the order asked for. ``left_out`` is how many ``--limit`` cut off."""
 
     ref: RefData
     tensors: tuple[TensorData, ...]
+    left_out: int
+    failed: tuple[FailedData, ...]
     notes: tuple[NoteData, ...]
 
 
@@ -195,6 +207,7 @@ class TreeData(msgspec.Struct, frozen=True):
 
     ref: RefData
     root: NodeData
+    failed: tuple[FailedData, ...]
     notes: tuple[NoteData, ...]
 
 
@@ -214,6 +227,7 @@ class FormulaData(msgspec.Struct, frozen=True):
     modules: tuple[ModuleFormulaData, ...]
     total: ModuleFormulaData
     symbols: dict[str, int]
+    failed: tuple[FailedData, ...]
     notes: tuple[NoteData, ...]
 
 
@@ -270,6 +284,7 @@ class EstimatesData(msgspec.Struct, frozen=True):
     estimates: tuple[EstimateData, ...]
     fits: tuple[FitData, ...]
     disagreements: tuple[DisagreementData, ...]
+    failed: tuple[FailedData, ...]
     notes: tuple[NoteData, ...]
 
 
@@ -302,3 +317,4 @@ class SnapshotData(msgspec.Struct, frozen=True):
     files: int
     headers: int
     sha256: str
+    failed: tuple[FailedData, ...]

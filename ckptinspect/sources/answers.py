@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ckptinspect.errors import SourceError
+from ckptinspect.sources.budget import Quota
 
 if TYPE_CHECKING:
     from ckptinspect.sources.hub_library import httpx
 
 _SMALL_BODY = 65_536
+_LONGEST = 10**9
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -52,6 +54,19 @@ def header_number(response: "httpx.Response", name: str) -> int | None:
     """A header's non-negative integer; None where it is missing or holds none."""
     text = response.headers.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def quota_of(response: "httpx.Response") -> tuple[str, Quota] | None:
+    """The bucket that a request counted against and what is left of it; None where the answer says nothing sound."""
+    from ckptinspect.sources.hub_library import parse_ratelimit_headers
+
+    try:
+        said = parse_ratelimit_headers(response.headers)
+    except ValueError:
+        return None
+    if said is None or max(said.remaining, said.reset_in_seconds, said.limit or 0, said.window_seconds or 0) > _LONGEST:
+        return None
+    return said.resource_type, Quota(said.remaining, said.reset_in_seconds, said.limit, said.window_seconds)
 
 
 def encoded(response: "httpx.Response") -> bool:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from itertools import takewhile
 from typing import Self, TypeVar
 
 import msgspec
@@ -22,6 +23,22 @@ class File(msgspec.Struct, frozen=True, gc=False, order=True):
     digest: str | None = None
 
 
+def is_hidden(path: str, named: str = "") -> bool:
+    """Whether a file is hidden: it, or a folder that it lies in, has a name that begins with a dot.
+
+    The one rule, whatever the source: hidden files (``.git``, ``.cache``, ``.ipynb_checkpoints``) are no part of
+    a checkpoint. Those that lie on the way to what the user ``named`` are not hidden from that user.
+
+    >>> is_hidden(".cache/model.safetensors"), is_hidden(".cache/model.safetensors", named=".cache")
+    (True, False)
+    """
+    if "/." not in path and not path.startswith("."):
+        return False
+    parts = path.split("/")
+    known = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(parts, named.split("/"), strict=False)))
+    return any(part.startswith(".") for part in parts[known:])
+
+
 class Source(ABC):
     """Bytes of files below one root.
 
@@ -40,7 +57,7 @@ class Source(ABC):
 
     @abstractmethod
     async def list(self) -> tuple[File, ...]:
-        """Every file below the root, sorted by path.
+        """Every file below the root, sorted by path; a source that walks folders may leave out hidden ones.
 
         Raises NotFoundError where the root does not exist, AccessError where it may not be read.
         """

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ckptinspect.errors import AccessError, NotFoundError, ShortReadError, SourceError, UnreachableError
+from ckptinspect.sources.answers import quota_of
 from ckptinspect.sources.retry import TransientError
 from ckptinspect.text import escaped
 
@@ -105,10 +106,8 @@ def overload(response: "httpx.Response", host: str, where: str) -> TransientErro
 
 def _asked_wait(response: "httpx.Response") -> float | None:
     """Seconds that the server asks to wait: its quota's reset when that is used up, else Retry-After in seconds."""
-    from ckptinspect.sources.hub_library import parse_ratelimit_headers
-
-    quota = parse_ratelimit_headers(response.headers)
-    if response.status_code == 429 and quota is not None and quota.remaining == 0:
-        return quota.reset_in_seconds + 1.0
+    said = quota_of(response)
+    if response.status_code == 429 and said is not None and said[1].remaining == 0:
+        return said[1].reset + 1.0
     after = response.headers.get("retry-after", "").strip()
     return float(after) if after.isascii() and after.isdigit() and len(after) < 10 else None

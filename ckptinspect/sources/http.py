@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from ckptinspect.errors import UnavailableError, UnreachableError
-from ckptinspect.sources.answers import host_of
+from ckptinspect.sources.answers import host_of, quota_of
 from ckptinspect.sources.base import Source
-from ckptinspect.sources.budget import Budget, Quota
+from ckptinspect.sources.budget import Budget
 from ckptinspect.sources.failures import not_answered, transport_failure
 from ckptinspect.sources.retry import Allowance, Retry, TransientError
 from ckptinspect.text import escaped
@@ -123,14 +123,12 @@ class HttpClient:
 
     async def _observed(self, bucket: str | None, response: "httpx.Response") -> None:
         """Tell the budget what the answer says of its quota; the answer's own name for the bucket counts."""
-        from ckptinspect.sources.hub_library import parse_ratelimit_headers
-
-        said = None if bucket is None else parse_ratelimit_headers(response.headers)
+        said = None if bucket is None else quota_of(response)
         if bucket is None or said is None:
             return
-        self._buckets[bucket] = said.resource_type
-        quota = Quota(said.remaining, said.reset_in_seconds, said.limit, said.window_seconds)
-        await self._budget.observe(said.resource_type, quota)
+        name, quota = said
+        self._buckets[bucket] = name
+        await self._budget.observe(name, quota)
 
     async def _wait(self, seconds: float, where: str | None) -> None:
         """Wait as long as the server asks for, or an UnreachableError where that is too long."""

@@ -7,21 +7,39 @@ process that sets them later.
 import os
 from typing import TYPE_CHECKING
 
-from ckptinspect.errors import AccessError
+from ckptinspect.errors import AccessError, RefError, SourceError
+from ckptinspect.sources.remote_url import WEB, parts_of, shown
+from ckptinspect.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_CONTACT = "+https://pypi.org/project/ckptinspect"
+"""Where a server's operator finds the developers, as crawlers tell it in their User-Agent."""
 _TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 
 
 def endpoint() -> str:
-    """The Hub's address without a slash at its end: HF_ENDPOINT, or the public one."""
+    """The Hub's address without a slash at its end: HF_ENDPOINT, or the public one.
+
+    Raises SourceError where HF_ENDPOINT is no address.
+    """
     if given := os.environ.get("HF_ENDPOINT"):
-        return given.rstrip("/")
+        return _address(given)
     from huggingface_hub import constants
 
     return constants.ENDPOINT
+
+
+def _address(given: str) -> str:
+    try:
+        known = parts_of(given).scheme in WEB
+    except RefError:
+        known = False
+    if not known:
+        what = f"{quoted(shown(given))} is no address of a server"
+        raise SourceError(what, "HF_ENDPOINT", "write it as https://huggingface.co")
+    return given.rstrip("/")
 
 
 def is_offline() -> bool:
@@ -39,14 +57,14 @@ def cache_folder() -> str:
 
 
 def request_headers(*, token: bool = True) -> dict[str, str]:
-    """Who asks, and ``authorization`` where there is a token: HF_TOKEN, or what ``hf auth login`` has stored."""
+    """Who asks and whom to tell of trouble; ``authorization`` where HF_TOKEN or ``hf auth login`` has a token."""
     from ckptinspect import __version__
     from ckptinspect.sources.hub_library import build_hf_headers
 
     wanted = None if token else False
     try:
         headers: dict[str, str] = build_hf_headers(
-            token=wanted, library_name="ckptinspect", library_version=__version__
+            token=wanted, library_name="ckptinspect", library_version=__version__, user_agent=_CONTACT
         )
     except Exception as error:  # noqa: BLE001 - an unreadable token file, a failed exchange or refresh of tokens
         what = f"the token cannot be had ({type(error).__name__})"

@@ -52,8 +52,9 @@ class HubFile:
         headers = piece.headers if ranged else {}
         for _ in range(MAX_REDIRECTS + 1):
             async with self._client.answer(url, headers, allowance, piece.path) as response:
-                if redirects(response):
+                if response.status_code < 400:
                     _check_pins(response, self._file, self._subject.revision)
+                if redirects(response):
                     url = redirect_target(response, piece.path)
                     await drain(response)
                     continue
@@ -73,7 +74,7 @@ def _large(file: File) -> bool:
 
 
 def _check_pins(response: "httpx.Response", file: File, commit: str) -> None:
-    """The redirect speaks of the commit, the size and the hash that the listing gave; a mirror may leave them out."""
+    """What an answer says of commit, size and hash is what the listing said; a mirror may say nothing."""
     said = response.headers.get("x-repo-commit", commit)
     if said != commit:
         raise _mismatch(f"commit {escaped(said[:12])} instead of {commit[:12]}", file)

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 
 from ckptinspect.errors import AccessError, NotFoundError, ShortReadError, SourceError
-from ckptinspect.sources.base import File, Source
+from ckptinspect.sources.base import File, Source, is_hidden
 
 MAX_DEPTH = 4
 MAX_FILES = 200_000
@@ -13,23 +13,27 @@ MAX_FILES = 200_000
 
 
 class LocalSource(Source):
-    """The files below ``root``, links followed (the Hub's cache is made of links into its blobs)."""
+    """The files below ``root``, links followed (the Hub's cache is made of links into its blobs).
+
+    Hidden ones are listed only if ``hidden`` says so: a folder that people work in holds thousands of them.
+    """
 
     via = "local"
 
-    def __init__(self, root: str, via: str = "local") -> None:
+    def __init__(self, root: str, via: str = "local", *, hidden: bool = False) -> None:
         self.root = root
         self.via = via
+        self.hidden = hidden
         self.requests = 0
         self.bytes_read = 0
         self._files: tuple[File, ...] | None = None
 
-    def __reduce__(self) -> tuple[type["LocalSource"], tuple[str, str]]:
-        return type(self), (self.root, self.via)
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (self.root, self.via, self.hidden)
 
     async def list(self) -> tuple[File, ...]:
         if self._files is None:
-            self._files = tuple(sorted(_files(self.root)))
+            self._files = tuple(sorted(_files(self.root, hidden=self.hidden)))
         return self._files
 
     async def size(self, path: str) -> int:
@@ -54,6 +58,10 @@ class LocalSource(Source):
             what = f"the file ends at byte {begin + len(data)}, before byte {end}"
             raise ShortReadError(what, path, "fetch it again")
         return data
+
+
+def _restored(root: str, via: str, hidden: bool) -> LocalSource:
+    return LocalSource(root, via, hidden=hidden)
 
 
 def _opened(full: str, path: str) -> int:
@@ -87,15 +95,15 @@ def _irregular(mode: int) -> str | None:
     return "a special file"
 
 
-def _files(root: str) -> Iterator[File]:
-    """Files below ``root``, hidden ones left out, each real folder once, no deeper than MAX_DEPTH."""
+def _files(root: str, *, hidden: bool) -> Iterator[File]:
+    """Files below ``root``, each real folder once, no deeper than MAX_DEPTH."""
     folders = [(root, "", 0)]
-    seen: set[tuple[int, int]] = set()
+    seen = {_identity(root)}
     count = 0
     while folders:
         folder, prefix, depth = folders.pop()
         for entry in _entries(folder, prefix):
-            if entry.name.startswith("."):
+            if is_hidden(entry.name) and not hidden:
                 continue
             path = prefix + entry.name
             try:
@@ -115,13 +123,23 @@ def _files(root: str) -> Iterator[File]:
             yield File(path, status.st_size)
 
 
+def _identity(folder: str) -> tuple[int, int] | None:
+    """What tells one folder from another, whichever links lead to it."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _entries(folder: str, prefix: str) -> "list[os.DirEntry[str]]":
+    """What lies in a folder, in an order of its own and not the disk's; a folder comes before links to it."""
     try:
         with os.scandir(folder) as entries:
-            return list(entries)
-    except FileNotFoundError:
-        raise NotFoundError("no such folder", folder, "check the spelling") from None
-    except (PermissionError, NotADirectoryError) as error:
+            return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+    except OSError as error:
         if prefix:
             return []
+        if isinstance(error, FileNotFoundError):
+            raise NotFoundError("no such folder", folder, "check the spelling") from None
         raise AccessError(f"the folder cannot be read: {error.strerror}", folder, "check its permissions") from None

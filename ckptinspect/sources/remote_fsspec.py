@@ -109,7 +109,10 @@ def _driver(url: str, scheme: str) -> "tuple[AbstractFileSystem, str]":
         raise UnavailableError(f"reading {scheme}:// takes a driver that is not installed", None, _EXTRA) from None
     except ValueError:
         raise RefError("no storage of this scheme is known", quoted(f"{scheme}://"), "write s3:// or gs://") from None
-    filesystem, root = url_to_fs(url)
+    try:
+        filesystem, root = url_to_fs(url)
+    except ValueError:
+        raise RefError("this is no valid URL", quoted(shown(url)), "write scheme://bucket/folder") from None
     return filesystem, str(root).rstrip("/")
 
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlunsplit
 
-from ckptinspect.errors import AccessError, FormatError, NotFoundError
+from ckptinspect.errors import AccessError, FormatError, NotFoundError, RefError
 from ckptinspect.index import MAX_BYTES, parse_index
 from ckptinspect.sources.answers import answering_host, drain, redirect_target, redirects
 from ckptinspect.sources.base import File, Source
@@ -17,7 +17,9 @@ from ckptinspect.sources.http import MAX_REDIRECTS, HttpClient
 from ckptinspect.sources.hub_environment import request_headers
 from ckptinspect.sources.ranges import Piece, ranged_body, total_size
 from ckptinspect.sources.remote_store import Store
+from ckptinspect.sources.remote_url import parts_of, shown
 from ckptinspect.sources.retry import Allowance, Retry
+from ckptinspect.text import quoted
 
 if TYPE_CHECKING:
     from ckptinspect.sources.hub_library import httpx
@@ -38,7 +40,8 @@ class HttpStore(Store):
 
     def __init__(self, source: Source, folder: str, name: str, timeout: float, retry: Retry) -> None:
         self._http = HttpClient(source, timeout, retry, Budget())
-        self._folder = urlsplit(folder)
+        _check_address(folder)
+        self._folder = parts_of(folder)
         self._name = name
         self._indexes: dict[str, bytes] = {}
         self._at_once = asyncio.Semaphore(source.concurrency)
@@ -53,7 +56,7 @@ class HttpStore(Store):
             found[self._name] = await self.size(self._name)
         if not found:
             what = "an HTTP server lists no files, and none of those that checkpoints have is there"
-            raise NotFoundError(what, self._shown, "name a safetensors file or an index in it")
+            raise NotFoundError(what, shown(urlunsplit(self._folder)), "name a safetensors file or an index in it")
         for path in [path for path in found if path.endswith(_INDEX)]:
             found |= await self._present(await self._shards(path, found[path]))
         return [File(path, size) for path, size in found.items()]
@@ -124,10 +127,15 @@ class HttpStore(Store):
         parts = self._folder
         return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}/{quote(path)}", parts.query, ""))
 
-    @property
-    def _shown(self) -> str:
-        parts = self._folder
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+def _check_address(url: str) -> None:
+    """A RefError for a URL that the client which would ask for it cannot read: the one judge of addresses."""
+    from ckptinspect.sources.hub_library import httpx
+
+    try:
+        httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        raise RefError("this is no valid URL", quoted(shown(url)), "check its host and its port") from None
 
 
 def _check_type(response: "httpx.Response", path: str) -> None:

@@ -6,18 +6,21 @@ file the 8 bytes of its length and the raw bytes of its header. Members stand in
 carry no clock, so that the same checkpoint gives the same bytes.
 """
 
-import zipfile
-import zlib
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cached_property
 
 import msgspec
 
 from ckptinspect.errors import FormatError, NotFoundError, ShortReadError
 from ckptinspect.sources.base import File, Source
+from ckptinspect.sources.snapshot_archive import Archive, leads_out
+from ckptinspect.text import quoted
 
 SCHEMA = "ckptinspect/snapshot/v1"
 MANIFEST = "ckptinspect.json"
-_MAXMANIFEST = 50_000_000
-_MAX_MEMBER = 250_000_000
+MAX_MANIFEST = 100_000_000
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -39,17 +42,26 @@ class SnapshotSource(Source):
         self.path = path
         self.requests = 0
         self.bytes_read = 0
-        self._manifest: Manifest | None = None
+        self._archive: Archive | None = None
 
     def __reduce__(self) -> tuple[type["SnapshotSource"], tuple[str]]:
         return type(self), (self.path,)
 
-    @property
+    async def __aexit__(self, *_: object) -> None:
+        archive, self._archive = self._archive, None
+        if archive is not None:
+            archive.close()
+
+    @cached_property
     def manifest(self) -> Manifest:
         """What the snapshot says of itself. Raises FormatError where it is none."""
-        if self._manifest is None:
-            self._manifest = _parsed(_member(self.path, MANIFEST, _MAXMANIFEST), self.path)
-        return self._manifest
+        # By an archive of its own: it is asked for before the source is opened too.
+        with closing(Archive(self.path)) as archive:
+            return _parsed(_listing(archive, self.path), self.path)
+
+    @cached_property
+    def _sizes(self) -> Mapping[str, int]:
+        return {file.path: file.size for file in self.manifest.files}
 
     async def list(self) -> tuple[File, ...]:
         return self.manifest.files
@@ -57,15 +69,33 @@ class SnapshotSource(Source):
     async def commit(self) -> str | None:
         return self.manifest.commit
 
+    async def size(self, path: str) -> int:
+        if path not in self._sizes:
+            raise NotFoundError("no such file", path, "it is not in the snapshot")
+        return self._sizes[path]
+
     async def read(self, path: str, begin: int, end: int) -> bytes:
         size = await self.size(path)
         if end > size:
             raise ShortReadError(f"the file ends at byte {size}, before byte {end}", path, "fetch it again")
-        data = _member(self.path, path, _MAX_MEMBER)
-        self.bytes_read += max(0, min(end, len(data)) - begin)
-        if len(data) < end:
-            raise ShortReadError(f"the snapshot keeps {len(data)} bytes of it", path, "take the checkpoint itself")
-        return data[begin:end]
+        kept = self._opened().size(path)
+        if kept < end:
+            raise ShortReadError(f"the snapshot keeps {kept} bytes of it", path, "take the checkpoint itself")
+        data = self._opened().read(path, begin, end)
+        self.bytes_read += len(data)
+        return data
+
+    def _opened(self) -> Archive:
+        if self._archive is None:
+            self._archive = Archive(self.path)
+        return self._archive
+
+
+def _listing(archive: Archive, path: str) -> bytes:
+    if (size := archive.size(MANIFEST)) > MAX_MANIFEST:
+        what = f"the snapshot's list of files takes {size} bytes, over the limit of {MAX_MANIFEST}"
+        raise FormatError(what, path, "take it again")
+    return archive.read(MANIFEST, 0, size)
 
 
 def _parsed(raw: bytes, path: str) -> Manifest:
@@ -75,21 +105,17 @@ def _parsed(raw: bytes, path: str) -> Manifest:
         raise FormatError("the snapshot's list of files is damaged", path, "take it again") from None
     if manifest.schema != SCHEMA:
         raise FormatError("the snapshot is of a newer version", path, "update ckptinspect, or take it again")
-    if any(file.size < 0 for file in manifest.files):
-        raise FormatError("the snapshot's list of files is damaged", path, "take it again")
+    if (why := _objection(manifest.files)) is not None:
+        raise FormatError(f"the snapshot's list of files {why}", path, "take it again")
     return msgspec.structs.replace(manifest, files=tuple(sorted(manifest.files)))
 
 
-def _member(path: str, name: str, limit: int) -> bytes:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo(name).file_size > limit:
-                raise FormatError(f"the snapshot holds more than {limit} bytes of one file", name, "take it again")
-            with archive.open(name) as member:
-                return member.read(limit)
-    except FileNotFoundError:
-        raise NotFoundError("no such file", path, "check the spelling") from None
-    except KeyError:
-        raise NotFoundError("the snapshot does not hold this file", name, "take the checkpoint itself") from None
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error):
-        raise FormatError("the snapshot is damaged", path, "take it again") from None
+def _objection(files: tuple[File, ...]) -> str | None:
+    """Why these cannot be the files of one folder."""
+    for file in files:
+        if file.size < 0:
+            return f"gives {quoted(file.path)} a negative size"
+        if leads_out(file.path):
+            return f"names {quoted(file.path)}, which leads out of the folder"
+    twice = next((path for path, count in Counter(file.path for file in files).items() if count > 1), None)
+    return None if twice is None else f"names {quoted(twice)} twice"

@@ -9,9 +9,11 @@ from typing import TypeVar
 
 import pytest
 
+from ckptinspect.checkpoint import Reading, assemble
 from ckptinspect.errors import NotFoundError, ShortReadError
+from ckptinspect.model import Ref
 from ckptinspect.snapshot import written as snapshot_of
-from ckptinspect.sources.base import File, Source, each
+from ckptinspect.sources.base import File, Source, each, is_hidden
 from ckptinspect.sources.hub import HubSource
 from ckptinspect.sources.local import LocalSource
 from ckptinspect.sources.remote import RemoteSource
@@ -21,6 +23,7 @@ from tests.hub_server import TestHub
 T = TypeVar("T")
 Make = Callable[[Mapping[str, bytes]], Source]
 ALPHABET = b"abcdefghijklmnopqrstuvwxyz"
+EMPTY = (2).to_bytes(8, "little") + b"{}"
 FILES = {"model.safetensors": ALPHABET, "config.json": b'{"hidden_size": 64}'}
 
 
@@ -165,11 +168,41 @@ class ListingSourceContract(SourceContract):
             ("vae/a/b.safetensors", 1),
         ]
 
+    @pytest.mark.parametrize(
+        ("named", "shards"),
+        [
+            ("", ["model.safetensors"]),
+            ("unet", ["unet/model.safetensors"]),
+            ("unet/.old", ["unet/.old/model.safetensors"]),
+            ("unet/.old/model.safetensors", ["unet/.old/model.safetensors"]),
+            (".x.safetensors", [".x.safetensors"]),
+        ],
+    )
+    def test_what_is_hidden_counts_only_where_it_is_named(self, make: Make, named: str, shards: list[str]) -> None:
+        paths = ("model", ".x", ".git/model", "unet/model", "unet/.x", "unet/.old/model", "unet/.old/.git/x")
+        files = {f"{path}.safetensors": EMPTY for path in paths} | {"unet/.old/config.json": b'{"hidden_size": 8}'}
+        ref = Ref("given", "remote", "location", path=named)
+        source = self.named(make(files), named)
+
+        checkpoint = result(source, lambda source: assemble(source, ref, Reading()))
+
+        assert [shard.path for shard in checkpoint.shards] == shards
+        assert not [path for path in checkpoint.alternatives if is_hidden(path, named)]
+        assert checkpoint.config.integer("hidden_size") == (8 if ".old" in named else None)
+
+    def named(self, source: Source, path: str) -> Source:
+        """The source as it is opened for a path that was named."""
+        return source
+
 
 class TestLocalSource(ListingSourceContract):
     @pytest.fixture
     def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         return lambda files: LocalSource(written(tmp_path, files))
+
+    def named(self, source: Source, path: str) -> Source:
+        assert isinstance(source, LocalSource)
+        return LocalSource(source.root, hidden=bool(path))
 
     @pytest.fixture
     def nowhere(self, make: Make, tmp_path: Path) -> Source:

@@ -26,9 +26,13 @@ class Ran(NamedTuple):
 
 
 def ckptinspect(
-    *arguments: object, columns: int = 0, cwd: Path = ROOT, environment: Mapping[str, str] | None = None
+    *arguments: object,
+    columns: int = 0,
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    alphabet: str = "utf-8",
 ) -> Ran:
-    """Run ``python -m ckptinspect``; its output must be text and its errors no traceback."""
+    """Run ``python -m ckptinspect``; its output must be text in that alphabet and its errors no traceback."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "COLUMNS", "NO_COLOR"))}
     clean |= {"HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **(environment or {})}
     if columns:
@@ -42,6 +46,6 @@ def ckptinspect(
         stdin=subprocess.DEVNULL,
         check=False,
     )
-    result = Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+    result = Ran(ran.returncode, ran.stdout.decode(alphabet), ran.stderr.decode(alphabet))
     assert "Traceback" not in result.err, result.err
     return result

@@ -130,6 +130,7 @@ def test_csv_and_jsonl_give_the_estimates() -> None:
     assert len(rows) == len(lines)
     assert {"quantity", "value", "unit", "formula", "assumptions", "exact", "group"} <= set(rows[0])
     assert [json.loads(line)["quantity"] for line in lines] == [row["quantity"] for row in rows]
+    assert ["; ".join(json.loads(line)["assumptions"]) for line in lines] == [row["assumptions"] for row in rows]
 
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "markdown", "html"])

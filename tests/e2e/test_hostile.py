@@ -46,7 +46,10 @@ def test_what_is_no_file_is_a_source_error(special: Special, tmp_path: Path, cap
     out, err = capfd.readouterr()
 
     if special.kind == "folder":
-        assert (code, err) == (3, "error: there is no safetensors file; check the spelling\n")
+        assert (code, err) == (
+            3,
+            f"error: {tmp_path / special.name}.safetensors: there is no safetensors file; check the spelling\n",
+        )
     else:
         assert (code, err) == (3, f"error: {special.error}\n")
     assert out == ""

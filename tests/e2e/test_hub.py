@@ -229,7 +229,7 @@ def test_a_file_or_folder_inside_a_repository(tmp_path: Path) -> None:
         ran = ask(hub, tmp_path, "org/two")
 
     assert ran.code == 3
-    assert ran.err == "error: there are safetensors files only in several folders below; name one of a, b\n"
+    assert ran.err == "error: org/two: there are safetensors files only in several folders below; name one of a, b\n"
 
 
 def test_a_server_that_ignores_ranges_costs_at_most_a_megabyte(tmp_path: Path) -> None:

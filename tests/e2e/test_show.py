@@ -204,12 +204,12 @@ def test_a_failed_shard_is_partial_and_told(tmp_path: Path) -> None:
     [
         (["no/such/thing/at/all"], 3, "no/such/thing/at/all: no such file or folder; for a folder of a Hub repository write hf://org/name/folder"),
         (["./nothing"], 3, "./nothing: no such file or folder; check the spelling"),
-        (["fixtures/tiny-qwen2-vl", "--by", "colour"], 2, "no key 'colour' to group by; choose from module, dtype, layer, role, shard, depth:N"),
-        (["fixtures/tiny-qwen2-vl", "--sort", "size"], 2, "no column 'size' to sort by; choose one of module, dtype, tensors, stored_elements, parameters, bytes"),
+        (["fixtures/tiny-qwen2-vl", "--by", "colour"], 2, "--by: no key 'colour' to group by; choose from module, dtype, layer, role, shard, depth:N"),
+        (["fixtures/tiny-qwen2-vl", "--sort", "colour"], 2, "--sort: no column 'colour' to sort by; choose one of module, dtype, tensors, parameters, share, bytes, size, stored_elements"),
         (["show"], 2, "missing argument 'REF'; see ckptinspect show --help"),
         (["fixtures/tiny-qwen2-vl", "--limit", "many"], 2, "--limit: 'many' is no whole number of 0 or more; write it in digits"),
         (["snapshot", "fixtures/tiny-qwen2-vl", "-o", "/dev/null/x", "-f", "csv"], 3, "/dev/null/x: it cannot be written: Not a directory; choose another place"),
-        (["dtypes", "-f", "xml"], 2, "--format: 'xml' is no choice; choose one of table, json, jsonl, csv, markdown, html"),
+        (["dtypes", "-f", "xml"], 2, "--format: 'xml' is no format; choose one of table, json, jsonl, csv, markdown, html"),
     ],
 )  # fmt: skip
 def test_a_bad_call_is_one_sentence_and_its_exit_code(arguments: list[str], code: int, sentence: str) -> None:

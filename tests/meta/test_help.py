@@ -1,10 +1,17 @@
 import inspect
+import shlex
+import shutil
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+from ckptinspect.cli import main
 from ckptinspect.cli.main import VERBS
-from tests.e2e.command import ROOT, ckptinspect
+from ckptinspect.cli.options import spelled_out
+from tests.e2e.command import FIXTURES, ROOT, ckptinspect
+from tests.folders import write_safetensors
+from tests.hub_server import TestHub
 
 
 def test_the_help_names_every_verb_and_every_exit_code() -> None:
@@ -20,13 +27,39 @@ def test_the_help_names_every_verb_and_every_exit_code() -> None:
 def test_the_help_of_a_verb_covers_every_option_and_gives_examples(verb: str) -> None:
     out = ckptinspect(verb, "--help").out
     run = import_module(f"ckptinspect.cli.{verb}").run
-    options = [parameter for parameter in inspect.signature(run).parameters if parameter not in {"ref", "form"}]
+    options = {"form": "--format"}
 
     assert "Example" in out
-    assert "--format" in out
-    for option in options:
-        assert f"--{option.replace('_', '-')}" in out
+    for name in inspect.signature(spelled_out(run)).parameters:
+        assert options.get(name, f"--{name.replace('_', '-')}") in out or name == "ref"
     assert inspect.getdoc(run)
+
+
+EXAMPLES = {verb.name: import_module(f"ckptinspect.cli.{verb.name}").EXAMPLES for verb in VERBS}
+EXAMPLES["ckptinspect"] = main._EXAMPLES
+# Checkpoints on disk under the names that the examples use: a local path wins over a repository.
+STAND_INS = {
+    "Qwen/Qwen3-0.6B": "Qwen3-0.6B",
+    "Qwen/Qwen2-VL-7B-Instruct": "Qwen2-VL-7B-Instruct",
+    "openai-community/gpt2": "gpt2",
+    "openai/gpt-oss-20b": "gpt-oss-20b",
+    "llama": "Llama-3.1-8B-Instruct",
+    "model.safetensors": "gpt2",
+}
+
+
+@pytest.mark.parametrize("verb", EXAMPLES)
+def test_the_examples_of_the_help_run(verb: str, tmp_path: Path) -> None:
+    for name, stand_in in STAND_INS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(FIXTURES / "real" / f"{stand_in}.snap", tmp_path / name)
+    write_safetensors(tmp_path / "repo" / "unet" / "diffusion_pytorch_model.safetensors", {"conv_in.w": ("F16", (4,))})
+    with TestHub({"stable-diffusion-v1-5/stable-diffusion-v1-5": tmp_path / "repo"}) as hub:
+        for example in EXAMPLES[verb]:
+            program, *arguments = shlex.split(example)
+            ran = ckptinspect(*arguments, cwd=tmp_path, environment=hub.environment(tmp_path / "home"))
+
+            assert (program, ran.code, ran.err) == ("ckptinspect", 0, ""), example
 
 
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
@@ -34,6 +67,8 @@ def test_the_readme_tells_of_every_verb(verb: str) -> None:
     assert f"`{verb}" in (ROOT / "README.md").read_text()
 
 
-def test_the_help_fits_80_columns() -> None:
-    for verb in VERBS:
-        assert max(len(line) for line in ckptinspect(verb.name, "--help", columns=80).out.splitlines()) <= 80
+def test_the_help_fits_80_columns_and_every_terminal() -> None:
+    for arguments in (["--help"], *([verb.name, "--help"] for verb in VERBS)):
+        out = ckptinspect(*arguments, columns=80, environment={"PYTHONIOENCODING": "ascii"}).out
+        assert max(map(len, out.splitlines())) <= 80
+        assert out.isascii()

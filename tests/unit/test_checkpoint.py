@@ -145,8 +145,30 @@ def test_a_stale_index_costs_a_note(tmp_path: Path) -> None:
 
     assert parameters(checkpoint) == 16
     assert [note.message for note in checkpoint.notes] == [
-        "model.safetensors.index.json names 1 shard, none of which is there: it is stale and was left aside"
+        "model.safetensors.index.json was left aside: the index names 1 shard, none of which is there"
     ]
+
+
+def test_a_stale_index_gives_way_to_files_of_free_names(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "a.safetensors", A)
+    write_json(tmp_path / "model.safetensors.index.json", {"weight_map": {"w": "model-00001-of-00013.safetensors"}})
+    write_json(tmp_path / "consolidated.safetensors.index.json", [])
+
+    checkpoint = open_checkpoint(tmp_path)
+
+    assert parameters(checkpoint) == 16
+    assert [note.code for note in checkpoint.notes] == ["index-stale", "index-unreadable"]
+
+
+def test_an_index_decides_over_files_of_free_names(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "a.safetensors", A)
+    write_safetensors(tmp_path / "stray.safetensors", {"z": ("F32", (100,))})
+    write_json(tmp_path / "model.safetensors.index.json", {"weight_map": dict.fromkeys(A, "a.safetensors")})
+
+    checkpoint = open_checkpoint(tmp_path)
+
+    assert parameters(checkpoint) == 16
+    assert (checkpoint.layout, checkpoint.alternatives) == ("sharded", ("stray.safetensors",))
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}"])
@@ -329,7 +351,7 @@ def test_a_component_with_a_config_and_no_weights_is_told(tmp_path: Path) -> Non
     write_json(tmp_path / "scheduler" / "scheduler_config.json", {})
 
     assert [note.message for note in open_checkpoint(tmp_path).notes] == [
-        "the component vae has a config and no safetensors file: it is not counted"
+        "the component vae has no safetensors file: it is not counted"
     ]
 
 

@@ -29,6 +29,7 @@ def test_metadata_of_any_type_does_not_matter(metadata: str) -> None:
         ("a//b", "leads out of the folder"),
         ("%2e%2e/x", "leads out of the folder"),
         ("%252e%252e/x", "leads out of the folder"),
+        ("%" + "25" * 40 + "2e%2e/x", "leads out of the folder"),
         ("/etc/passwd", "is not relative to the folder"),
         ("//host/x", "is not relative to the folder"),
         ("https://host/x", "is not relative to the folder"),

@@ -2,7 +2,7 @@ import pytest
 
 from ckptinspect.errors import IndexMismatchError, NotFoundError
 from ckptinspect.index import Index
-from ckptinspect.selection import needs_index, resolve, select, sets_in, single
+from ckptinspect.selection import needs_index, resolve, select, sets_in, single, without_weights
 from ckptinspect.sources.base import File
 
 
@@ -39,6 +39,13 @@ def files(*paths: str) -> tuple[File, ...]:
         (["pytorch_lora_weights.safetensors"], "adapter", ["pytorch_lora_weights.safetensors"]),
         (["00001-of-000002.safetensors", "00002-of-000002.safetensors"], "sharded", ["00001-of-000002.safetensors", "00002-of-000002.safetensors"]),
         (["sub/model.safetensors", "README.md"], "single", ["sub/model.safetensors"]),
+        (["model-1-of-2.safetensors", "model-2-of-2.safetensors"], "sharded", ["model-1-of-2.safetensors", "model-2-of-2.safetensors"]),
+        (["model-00000-of-00002.safetensors", "model-00001-of-00002.safetensors"], "sharded", ["model-00000-of-00002.safetensors", "model-00001-of-00002.safetensors"]),
+        (["llama-00001-of-00002.safetensors", "llama-00002-of-00002.safetensors", "extra.safetensors"], "sharded", ["llama-00001-of-00002.safetensors", "llama-00002-of-00002.safetensors"]),
+        (["model.fp16.safetensors", "lora.safetensors"], "single", ["model.fp16.safetensors"]),
+        (["llama-00001-of-00001.safetensors", "consolidated.safetensors"], "single", ["consolidated.safetensors"]),
+        (["llama-00001-of-00001.safetensors", "model.fp16.safetensors"], "sharded", ["llama-00001-of-00001.safetensors"]),
+        (["model-00001-of-00002.safetensors", "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"], "sharded", ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"]),
     ],
 )  # fmt: skip
 def test_one_set_is_counted(names: list[str], layout: str, counted: list[str]) -> None:
@@ -47,6 +54,19 @@ def test_one_set_is_counted(names: list[str], layout: str, counted: list[str]) -
     assert selection.layout == layout
     assert [path for part in selection.parts for path in resolve(part, None, None).paths] == counted
     assert set(selection.weights) == {name for name in names if name.endswith(".safetensors")}
+
+
+def test_an_index_of_a_known_name_comes_before_files_that_it_may_name() -> None:
+    selection = select(files("model.safetensors.index.json", "a.safetensors", "b.safetensors", "c.safetensors"))
+
+    assert selection.layout == "sharded"
+    assert [part.chosen.index for part in selection.parts] == ["model.safetensors.index.json"]
+
+
+def test_a_set_that_counts_from_nought_lacks_none() -> None:
+    names = ["model-00000-of-00003.safetensors", "model-00002-of-00003.safetensors"]
+
+    assert sets_in(names)[0].missing == ("model-00001-of-00003.safetensors",)
 
 
 def test_the_shards_of_a_distributed_save_are_one_set() -> None:
@@ -113,6 +133,36 @@ def test_sentence_transformers_modules_count_beside_the_model() -> None:
     assert [(part.component, part.folder) for part in selection.parts] == [("", ""), ("2_Dense", "2_Dense")]
 
 
+def test_a_folder_that_is_named_twice_is_one_part() -> None:
+    names = (
+        "modules.json",
+        "model.safetensors",
+        "2_Dense/model.safetensors",
+        "a/model_index.json",
+        "a/b/model.safetensors",
+    )
+
+    dense = select(files(*names[:3]), modules=("", "2_Dense", "2_Dense"))
+    nested = select(files(*names[3:]), pipeline=("a", "a/b"))
+
+    assert [part.folder for part in dense.parts] == ["", "2_Dense"]
+    assert [part.folder for part in nested.parts] == ["a/b"]
+
+
+def test_a_model_with_a_folder_of_its_own_is_not_the_root_s() -> None:
+    names = ("modules.json", "model.safetensors", "0_Transformer/model.safetensors")
+
+    selection = select(files(*names), modules=("0_Transformer", "1_Pooling"))
+
+    assert [(part.component, part.folder) for part in selection.parts] == [("", "0_Transformer")]
+
+
+def test_a_component_in_another_format_is_named() -> None:
+    names = ("unet/model.safetensors", "vae/diffusion_pytorch_model.bin", "scheduler/scheduler_config.json")
+
+    assert without_weights(files(*names), "", ("unet", "vae", "scheduler")) == ["vae"]
+
+
 def test_single_files_of_free_names_are_left_to_their_headers() -> None:
     selection = select(files("ae.safetensors", "flux1-dev.safetensors"))
 
@@ -167,15 +217,13 @@ def test_a_shard_that_the_index_names_and_the_folder_lacks_is_missing() -> None:
     assert resolve(part, index, present).missing == ("model-00002-of-00002.safetensors",)
 
 
-def test_an_index_of_other_shards_is_stale_and_left_aside() -> None:
+def test_an_index_of_other_shards_is_stale() -> None:
     index = Index({"a": "model-00001-of-00013.safetensors"}, {})
     present = {"model-00001-of-00001.safetensors": 1}
     part = select(files("model.safetensors.index.json", *present)).parts[0]
 
-    resolved = resolve(part, index, present)
-
-    assert resolved.paths == ("model-00001-of-00001.safetensors",)
-    assert [note.code for note in resolved.notes] == ["index-stale"]
+    with pytest.raises(IndexMismatchError):
+        resolve(part, index, present)
 
 
 def test_an_index_without_any_shard_is_an_error() -> None:

@@ -31,8 +31,8 @@ def multiplying(subject: Subject, *, source: bool | None = None) -> Amount:
     if routed:
         experts, chosen = subject.active.experts or 1, subject.active.chosen or 1
         amount += Amount.of(routed, "routed") * Amount.of(chosen, "chosen") // Amount.of(experts, "experts")
-    tied = 0 if source else _tied_head(subject)
-    return amount + Amount.of(tied, "tied_head") if tied else amount
+    head = subject.counted.tied_head
+    return amount if source or head is None else amount + Amount.of(head.elements, "tied_head")
 
 
 def is_cross(row: Row) -> bool:
@@ -61,10 +61,3 @@ def _multiplies(row: Row) -> bool:
         return False
     # A convolution in front of an encoder runs over more positions than there are tokens.
     return row.place.layer is not None or row.place.role != Role.CONV
-
-
-def _tied_head(subject: Subject) -> int:
-    """The embedding, where it is the head as well."""
-    namings = tuple(subject.counted.namings.values())
-    heads = (tie for tie in subject.counted.ties if any(naming.module_of(tie.name) == "lm_head" for naming in namings))
-    return next((tie.elements for tie in heads), 0)

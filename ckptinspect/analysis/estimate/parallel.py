@@ -61,14 +61,15 @@ def loads(subject: Subject, weigh: Callable[[Row], int]) -> list[Load]:
     stage_of = _stages(decoder, subject.asked.pipeline)
     last = max(stage_of.values(), default=0)
     found = [Load() for _ in range(last + 1)]
-    tied = {tie.tied_to for tie in subject.counted.ties if not tie.stored}
+    head = subject.counted.tied_head
+    tied = head.tied_to if head is not None and not head.stored else None
     prefix = f"{decoder.path}." if decoder is not None and decoder.path else ""
     for tensor, row in subject.rows:
         place = row.place
         inside = place.layer is not None and place.module == "model" and tensor.name.startswith(prefix)
         at = stage_of.get(place.layer or 0, 0) if inside else last if _is_last(row, tensor.name) else 0
         _put(found[at], row, weigh(row))
-        if tensor.name in tied and last:
+        if tensor.name == tied and last:
             # The head at the other end of the pipeline is the same weight: it needs a copy there.
             _put(found[last], row, weigh(row))
     return found

@@ -94,6 +94,16 @@ def test_neither_config_nor_routers() -> None:
     assert of(checkpoint_of(tensors)).reason == "neither config nor routers say how many experts there are"
 
 
+def test_an_embedding_of_encoder_and_decoder_is_only_looked_up_where_the_head_is_another() -> None:
+    tensors = matrix("shared", 10, 4) | matrix("lm_head", 10, 4)
+    for stack in ("encoder", "decoder"):
+        tensors |= matrix(f"{stack}.block.0.layer.0.SelfAttention.q", 4, 4)
+    config = {"model_type": "t5", "tie_word_embeddings": False}
+
+    assert of(checkpoint_of(tensors, config)).lookup == 40
+    assert of(checkpoint_of(tensors, {"model_type": "t5"})).lookup == 0
+
+
 def test_packed_experts_are_no_guess() -> None:
     found = of(real("gpt-oss-20b"))
 

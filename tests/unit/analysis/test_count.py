@@ -5,6 +5,7 @@ import pytest
 from ckptinspect.analysis.count import Count, count
 from ckptinspect.analysis.keys import keys_of
 from ckptinspect.analysis.names import by_tensor, rows_by_tensor
+from ckptinspect.analysis.notes import notes_on
 from ckptinspect.errors import RefError
 from ckptinspect.opening import open_checkpoint
 from tests.folders import Shapes, write_json, write_safetensors
@@ -37,6 +38,9 @@ def counted(folder: Path, tensors: Shapes, config: object = None) -> Count:
         ("betas", "F32", (1000,)),
         ("alphas_cumprod", "F32", (1000,)),
         ("final_logits_bias", "F32", (1, 100)),
+        ("pos_encoder.pe", "F32", (500, 1, 8)),
+        ("decoder.causal_mask", "BOOL", (8, 8)),
+        ("quantizer.codebook.num_updates", "I64", ()),
         ("model.layers.3.ffn.gate.tid2eid", "I64", (100, 6)),
     ],
 )
@@ -56,6 +60,8 @@ def test_a_buffer_is_no_parameter(tmp_path: Path, name: str, code: str, shape: t
         ("bert.embeddings.token_type_embeddings.weight", (2, 8)),
         ("model.encoder.embed_positions.weight", (1500, 384)),
         ("betas.weight", (4, 4)),
+        ("decoder.pe", (64, 8)),
+        ("encoder.layers.0.prompt_mask", (8,)),
     ],
 )
 def test_what_only_looks_like_a_buffer_is_a_parameter(tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
@@ -158,9 +164,11 @@ def test_every_tensor_of_a_hundred_kinds_finds_its_row(tmp_path: Path) -> None:
 
 def test_a_key_that_there_is_not_is_a_usage_error() -> None:
     with pytest.raises(RefError) as error:
-        keys_of("module,depth:x")
+        keys_of("module,deep:2")
 
-    assert str(error.value) == "no key 'depth:x' to group by; choose from module, dtype, layer, role, shard, depth:N"
+    assert (
+        str(error.value) == "--by: no key 'deep:2' to group by; choose from module, dtype, layer, role, shard, depth:N"
+    )
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (0, 0)])
@@ -178,3 +186,56 @@ def test_so_many_kinds_that_some_have_no_name_still_find_their_rows(tmp_path: Pa
 
     assert found.total.tensors == len(names)
     assert any(not row.kind.example for row in found.rows)
+
+
+def test_packed_integers_of_no_known_scheme_are_unexplained(tmp_path: Path) -> None:
+    found = counted(tmp_path, {"model.layers.0.w.weight": ("U8", (4, 4)), "model.norm.weight": ("F32", (5,))})
+
+    assert (found.total.parameters, found.total.unexplained) == (5, 16)
+
+
+def test_whole_numbers_of_no_known_use_are_parameters_with_a_note(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "model.safetensors", {"a.b": ("BOOL", (5,)), "a.c": ("I64", (2, 2))})
+    checkpoint = open_checkpoint(tmp_path)
+    found = count(checkpoint)
+
+    assert found.total.parameters == 9
+    assert [note.message for note in notes_on(checkpoint, found)] == [
+        "9 elements of BOOL, I64 in 2 tensors of no known use are counted as parameters"
+    ]
+
+
+@pytest.mark.parametrize("prefix", ["model_ema.", "ema.", "ema_model."])
+def test_an_ema_copy_counts_where_it_is_all_there_is(tmp_path: Path, prefix: str) -> None:
+    copy: Shapes = {f"{prefix}blocks.0.weight": ("F32", (4, 4))}
+    alone = counted(tmp_path, copy)
+    beside = counted(tmp_path, {**copy, "blocks.0.weight": ("F32", (4, 4))})
+
+    assert (alone.total.parameters, beside.total.parameters) == (16, 16)
+    assert beside.decomposition[1] == ("EMA copy of the weights", -16)
+
+
+def test_mtp_layers_without_a_config_are_told_by_their_leaves_across_nine_and_ten(tmp_path: Path) -> None:
+    decoder: Shapes = {f"model.layers.{layer}.mlp.up_proj.weight": ("F32", (2, 2)) for layer in range(12)}
+    draft: Shapes = {f"model.layers.{layer}.enorm.weight": ("F32", (2,)) for layer in (9, 10, 11)}
+    found = counted(tmp_path, {**decoder, **draft})
+
+    assert {module: tally.parameters for (module,), tally in found.by(lambda row: row.place.module).items()} == {
+        "model": 36,
+        "mtp": 18,
+    }
+
+
+def test_an_mtp_layer_s_copies_are_found_though_they_stand_in_two_shards(tmp_path: Path) -> None:
+    copy: Shapes = {
+        "model.layers.1.embed_tokens.weight": ("F32", (10, 4)),
+        "model.layers.1.enorm.weight": ("F32", (4,)),
+    }
+    write_safetensors(
+        tmp_path / "model-00001-of-00002.safetensors", {"model.embed_tokens.weight": ("F32", (10, 4)), **copy}
+    )
+    write_safetensors(tmp_path / "model-00002-of-00002.safetensors", copy)
+    found = count(open_checkpoint(tmp_path))
+
+    assert found.total.parameters == 44
+    assert dict(found.decomposition)["copies of embedding and head in the MTP layers"] == -40

@@ -220,6 +220,34 @@ def test_without_a_config_there_are_no_names_and_a_note_says_so() -> None:
     assert [note.message for note in data.notes] == ["there is no config.json whose names the numbers could have"]
 
 
+def test_a_config_that_names_nothing_is_said_to() -> None:
+    data = data_of(checkpoint_of(matrix("lm_head", 9, 4), {"model_type": "acme"}))
+
+    assert {note.code: note.message for note in data.notes} == {
+        "no-symbols": "the config has no name for any of the numbers"
+    }
+
+
+def test_numbers_without_a_name_are_told_largest_first() -> None:
+    tensors = matrix("lm_head", 9, 4) | vector("model.norm", 4)
+    for number in range(12):
+        tensors |= vector(f"other{'x' * number}", 100 + number)
+    data = data_of(checkpoint_of(tensors, {"hidden_size": 4}))
+
+    assert {note.code: note.message for note in data.notes} == {
+        "unnamed": "the config has no name, or no sure one, for 111, 110, 109, 108, 107, 106, 105, 104 and 5 more"
+    }
+
+
+def test_a_component_without_a_config_is_told_by_its_name() -> None:
+    tower, text = matrix("fc", 9, 4), matrix("lm_head", 9, 4)
+    data = data_of(checkpoint_in_parts({"vae": tower, "text": text}, {"text": {"hidden_size": 4, "vocab_size": 9}}))
+
+    assert {note.code: note.message for note in data.notes} == {
+        "no-config": "there is no config.json for vae, whose numbers have no names"
+    }
+
+
 def test_names_are_given_where_they_are_asked_for() -> None:
     data = formula_report(llama_3_1_8b()).data
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from ckptinspect.analysis.count import Count, count
+from ckptinspect.analysis.notes import notes_on
 from ckptinspect.opening import open_checkpoint
 from tests.folders import Shapes, write_json, write_safetensors
 
@@ -103,3 +104,99 @@ def test_the_head_that_is_not_there_has_the_name_of_its_class(
     found = counted(tmp_path, {embedding: ("F32", (10, 4))}, {"model_type": model_type})
 
     assert [tie.name for tie in found.ties] == [head]
+
+
+def test_positions_and_token_types_are_no_embedding_that_a_head_is_tied_to(tmp_path: Path) -> None:
+    tensors: Shapes = {
+        "vit.embeddings.position_embeddings": ("F32", (10, 4)),
+        "bert.embeddings.token_type_embeddings.weight": ("F32", (10, 4)),
+        "model.decoder.embed_positions.weight": ("F32", (10, 4)),
+        **HEAD,
+    }
+    found = counted(tmp_path, tensors, {"tie_word_embeddings": True})
+
+    assert (found.total.parameters, told(found)) == (160, [])
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_config_that_contradicts_itself_lets_a_stored_head_count_and_is_noted(tmp_path: Path, top: bool) -> None:
+    config = {"tie_word_embeddings": top, "text_config": {"tie_word_embeddings": not top}}
+    write_safetensors(tmp_path / "model.safetensors", {**EMBED, **HEAD})
+    write_json(tmp_path / "config.json", config)
+    checkpoint = open_checkpoint(tmp_path)
+    found = count(checkpoint)
+
+    assert (found.total.parameters, told(found)) == (80, [])
+    (note,) = notes_on(checkpoint, found)
+    assert note.message == (
+        "the config ties the head at its top and not in its section for the text, or the other way round: "
+        "a head that is stored counts"
+    )
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_head_that_is_not_stored_is_tied_whichever_part_of_the_config_says_so(tmp_path: Path, top: bool) -> None:
+    config = {"tie_word_embeddings": top, "text_config": {"tie_word_embeddings": not top}}
+
+    assert told(counted(tmp_path, EMBED, config)) == [("lm_head.weight", "model.embed_tokens.weight", False, "config")]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"lm_head.weight": "no.such.weight"},
+        {"note": "format"},
+        {"model.layers.1.w": "model.layers.0.w"},
+        {"model.embed_tokens.weight": "model.layers.0.w"},
+    ],
+)
+def test_metadata_that_names_no_absent_alias_of_a_tensor_is_no_tie(tmp_path: Path, metadata: dict[str, str]) -> None:
+    tensors: Shapes = {**EMBED, "model.layers.0.w": ("BF16", (3, 3)), "model.layers.1.w": ("BF16", (3, 3))}
+
+    assert told(counted(tmp_path, tensors, None, metadata)) == []
+
+
+def test_a_layer_that_shares_another_s_weight_is_a_tie_of_the_metadata(tmp_path: Path) -> None:
+    tensors: Shapes = {"layers.0.w": ("BF16", (3, 3)), "norm.weight": ("BF16", (3,))}
+    found = counted(tmp_path, tensors, None, {"layers.1.w": "layers.0.w"})
+
+    assert told(found) == [("layers.1.w", "layers.0.w", False, "metadata")]
+
+
+def test_every_name_of_t5_s_embedding_is_told_where_one_is_stored(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "model.safetensors", {"shared.weight": ("F32", (10, 4))})
+    write_json(tmp_path / "config.json", {"model_type": "t5"})
+    checkpoint = open_checkpoint(tmp_path)
+
+    (note,) = notes_on(checkpoint, count(checkpoint))
+    assert note.message == (
+        "'decoder.embed_tokens.weight', 'encoder.embed_tokens.weight' and 'lm_head.weight' are tied to "
+        "'shared.weight' by its model class and not stored; counting them again would give 160"
+    )
+
+
+def test_bert_s_head_has_its_bias_under_two_names(tmp_path: Path) -> None:
+    tensors: Shapes = {
+        "bert.embeddings.word_embeddings.weight": ("F32", (10, 4)),
+        "cls.predictions.bias": ("F32", (10,)),
+    }
+    absent = counted(tmp_path, tensors, {"model_type": "bert"})
+    stored = counted(tmp_path, {**tensors, "cls.predictions.decoder.bias": ("F32", (10,))}, {"model_type": "bert"})
+
+    assert told(absent)[0] == ("cls.predictions.decoder.bias", "cls.predictions.bias", False, "class")
+    assert told(stored)[0] == ("cls.predictions.decoder.bias", "cls.predictions.bias", True, "class")
+    assert (absent.total.parameters, stored.total.parameters) == (50, 50)
+
+
+def test_a_tied_head_that_stands_in_two_shards_counts_once(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "model-00001-of-00002.safetensors", {**EMBED, **HEAD})
+    write_safetensors(tmp_path / "model-00002-of-00002.safetensors", HEAD)
+    write_json(tmp_path / "config.json", {"tie_word_embeddings": True})
+    found = count(open_checkpoint(tmp_path))
+
+    assert found.total.parameters == 40
+    assert dict(found.decomposition) == {
+        "stored elements": 120,
+        "tied weights, stored again": -40,
+        "tensors that stand in another shard too": -40,
+    }

@@ -99,23 +99,23 @@ model
       down_proj | Linear(in_features=128, out_features=256, bias=False, weight_scale_inv=(2, 1))
     mlp.shared_experts.gate_proj, up_proj | Linear(in_features=256, out_features=128, bias=False, weight_scale_inv=(1, 2))
     mlp.shared_experts.down_proj | Linear(in_features=128, out_features=256, bias=False, weight_scale_inv=(2, 1))
-  layers.5
-    embed_tokens | Embedding(1000, 256) not counted: copies of embedding and head in the MTP layers
-    enorm, hnorm, input_layernorm | RMSNorm(256)
-    eh_proj | Linear(in_features=512, out_features=256, bias=False)
-    self_attn.kv_a_proj_with_mqa | Linear(in_features=256, out_features=96, bias=False, weight_scale_inv=(1, 2))
-    self_attn.kv_a_layernorm | RMSNorm(64)
-    self_attn.kv_b_proj | Linear(in_features=64, out_features=512, bias=False, weight_scale_inv=(4, 1))
-    mlp.gate | Linear(in_features=256, out_features=4, bias=False)
-    mlp.gate.e_score_correction_bias | Parameter(4)
-    mlp.experts (0-3) | 4 x
-      gate_proj, up_proj | Linear(in_features=256, out_features=128, bias=False, weight_scale_inv=(1, 2))
-      down_proj | Linear(in_features=128, out_features=256, bias=False, weight_scale_inv=(2, 1))
-    mlp.shared_experts.gate_proj, up_proj | Linear(in_features=256, out_features=128, bias=False, weight_scale_inv=(1, 2))
-    mlp.shared_experts.down_proj | Linear(in_features=128, out_features=256, bias=False, weight_scale_inv=(2, 1))
-    shared_head.head | Linear(in_features=256, out_features=1000, bias=False) not counted: copies of embedding and head in the MTP layers
   norm | RMSNorm(256)
 lm_head | Linear(in_features=256, out_features=1000, bias=False)
+model.layers.5
+  embed_tokens | Embedding(1000, 256) not counted: copies of embedding and head in the MTP layers
+  enorm, hnorm, input_layernorm | RMSNorm(256)
+  eh_proj | Linear(in_features=512, out_features=256, bias=False)
+  self_attn.kv_a_proj_with_mqa | Linear(in_features=256, out_features=96, bias=False, weight_scale_inv=(1, 2))
+  self_attn.kv_a_layernorm | RMSNorm(64)
+  self_attn.kv_b_proj | Linear(in_features=64, out_features=512, bias=False, weight_scale_inv=(4, 1))
+  mlp.gate | Linear(in_features=256, out_features=4, bias=False)
+  mlp.gate.e_score_correction_bias | Parameter(4)
+  mlp.experts (0-3) | 4 x
+    gate_proj, up_proj | Linear(in_features=256, out_features=128, bias=False, weight_scale_inv=(1, 2))
+    down_proj | Linear(in_features=128, out_features=256, bias=False, weight_scale_inv=(2, 1))
+  mlp.shared_experts.gate_proj, up_proj | Linear(in_features=256, out_features=128, bias=False, weight_scale_inv=(1, 2))
+  mlp.shared_experts.down_proj | Linear(in_features=128, out_features=256, bias=False, weight_scale_inv=(2, 1))
+  shared_head.head | Linear(in_features=256, out_features=1000, bias=False) not counted: copies of embedding and head in the MTP layers
 """
 
 
@@ -197,6 +197,7 @@ def test_dense_layers_experts_and_the_mtp_layer_are_runs_of_their_own() -> None:
     root = tree_of(small_deepseek())
 
     assert picture(root) == DEEPSEEK
+    assert find(root, "model").tally + find(root, "lm_head").tally + find(root, "model.layers.5").tally == root.tally
     assert find(root, "mlp.experts (0-3)").tally.nbytes == 3 * 4 * (3 * 128 * 256 + 3 * 2 * 4)
 
 

@@ -42,6 +42,16 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_a_pipe_without_a_path_of_its_own_is_written_to() -> None:
+    reader, writer = os.pipe()
+    try:
+        write_whole(f"/dev/fd/{writer}", b"new")
+        assert os.read(reader, 10) == b"new"
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(AccessError):
         write_whole(str(tmp_path / "no" / "folder"), b"new")

@@ -2,7 +2,8 @@ import pytest
 
 from ckptinspect.dtypes import DTYPES
 from ckptinspect.model import Config, Kind, Place
-from ckptinspect.naming.base import Naming, Role, is_marked, mtp_marks
+from ckptinspect.naming.base import Naming, Role
+from ckptinspect.naming.mtp import is_marked, marks_in, mtp_marks, unmarked
 from ckptinspect.naming.name import anatomy, folded
 
 DEEPSEEK = Config({"model_type": "deepseek_v3", "num_hidden_layers": 61, "num_nextn_predict_layers": 1})
@@ -200,8 +201,8 @@ def test_an_alpha_is_an_adapter_s_only_in_a_name_of_an_adapter() -> None:
 
 
 def test_the_layer_after_the_last_one_of_the_config_is_mtp() -> None:
-    assert mtp_marks(DEEPSEEK, ()) == ("layers.61.",)
-    naming = Naming([], DEEPSEEK, mtp_marks(DEEPSEEK, ()))
+    assert mtp_marks(DEEPSEEK) == ("layers.61.",)
+    naming = Naming([], DEEPSEEK, mtp_marks(DEEPSEEK))
 
     assert naming.module_of("model.layers.61.self_attn.o_proj.weight") == "mtp"
     assert naming.module_of("model.layers.61.embed_tokens.weight") == "mtp"
@@ -221,19 +222,27 @@ def test_the_text_section_of_a_config_counts_the_decoder_s_layers() -> None:
     glm = Config({"text_config": {"num_hidden_layers": 46, "num_nextn_predict_layers": 1}})
     omni = Config({"thinker_config": {"text_config": {"num_hidden_layers": 48, "num_nextn_predict_layers": 2}}})
 
-    assert mtp_marks(glm, ()) == ("layers.46.",)
-    assert mtp_marks(omni, ()) == ("layers.48.", "layers.49.")
+    assert mtp_marks(glm) == ("layers.46.",)
+    assert mtp_marks(omni) == ("layers.48.", "layers.49.")
 
 
 def test_without_a_config_the_leaves_of_an_mtp_layer_give_it_away() -> None:
-    kinds = [kind("model.layers.0.mlp.up_proj.weight", 61), kind("model.layers.61.eh_proj.weight")]
+    names = ["model.layers.0.mlp.up_proj.weight", "model.layers.61.eh_proj.weight"]
 
-    assert mtp_marks(Config(), kinds) == ("layers.61.",)
-    assert Naming.of(kinds, Config()).module_of("model.layers.61.mlp.up_proj.weight") == "mtp"
+    assert unmarked([kind(names[0], 61), kind(names[1])], ())
+    assert marks_in(names) == ("layers.61.",)
+    assert Naming(names, marks=("layers.61.",)).module_of("model.layers.61.mlp.up_proj.weight") == "mtp"
 
 
-def test_three_mtp_layers_of_one_kind_are_three_marks() -> None:
-    assert mtp_marks(Config(), [kind("model.layers.45.enorm.weight", 3)]) == ("layers.45.", "layers.46.", "layers.47.")
+def test_layers_that_are_marked_already_need_no_names() -> None:
+    assert not unmarked([kind("model.layers.61.eh_proj.weight")], ("layers.61.",))
+    assert not unmarked([kind("model.layers.0.mlp.up_proj.weight", 61)], ())
+
+
+def test_three_mtp_layers_are_three_marks_wherever_their_numbers_begin() -> None:
+    names = [f"model.layers.{layer}.enorm.weight" for layer in (10, 11, 9)]
+
+    assert marks_in(names) == ("layers.9.", "layers.10.", "layers.11.")
 
 
 @pytest.mark.parametrize(
@@ -248,16 +257,15 @@ def test_three_mtp_layers_of_one_kind_are_three_marks() -> None:
     ],
 )
 def test_most_checkpoints_have_no_marks(config: dict[str, object]) -> None:
-    assert mtp_marks(Config(config), [kind("model.layers.0.mlp.up_proj.weight", 32)]) == ()
+    assert mtp_marks(Config(config)) == ()
 
 
 def test_a_hostile_layer_number_is_no_mark() -> None:
-    assert mtp_marks(Config(), [kind(f"model.layers.{'9' * 10_000}.enorm.weight")]) == ()
-    assert mtp_marks(Config(), [kind("model.layers.x.enorm.weight")]) == ()
+    assert marks_in([f"model.layers.{'9' * 10_000}.enorm.weight", "model.layers.x.enorm.weight"]) == ()
 
 
 def test_a_hostile_count_of_mtp_layers_is_cut() -> None:
-    assert len(mtp_marks(Config(), [kind("model.layers.45.enorm.weight", 10**9)])) == 16
+    assert len(marks_in(f"model.layers.{layer}.enorm.weight" for layer in range(10_000))) == 16
 
 
 def test_a_mark_begins_at_a_whole_word() -> None:
@@ -265,8 +273,8 @@ def test_a_mark_begins_at_a_whole_word() -> None:
     assert not is_marked("model.layers.610.enorm.weight", ("layers.61.",))
 
 
-def test_naming_a_checkpoint_finds_its_marks() -> None:
-    naming = Naming.of([kind("model.layers.0.mlp.up_proj.weight")], DEEPSEEK)
+def test_naming_a_checkpoint_keeps_its_marks() -> None:
+    naming = Naming.of([kind("model.layers.0.mlp.up_proj.weight")], DEEPSEEK, ("layers.61.",))
 
     assert naming.marks == ("layers.61.",)
     assert naming.family is None

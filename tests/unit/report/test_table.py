@@ -107,3 +107,26 @@ def test_an_addition_is_written_out() -> None:
         "──\n"
         " 7  parameters\n"
     )  # fmt: skip
+
+
+def test_an_expression_is_broken_between_terms_then_factors_then_within_one() -> None:
+    block = Formulas((("model", "12*7 + (vision_config.image_size//vision_config.patch_size+1)*hidden_size", 84),))
+
+    assert drawn(Report("formula", Data(), "", (block,)), width=40) == (
+        "model = 84\n"
+        "  12*7 +\n"
+        "  (vision_config.image_size//\n"
+        "  vision_config.patch_size+1)*\n"
+        "  hidden_size\n"
+    )  # fmt: skip
+
+
+def test_a_formula_that_is_its_value_is_written_once() -> None:
+    block = Formulas((("ema", "0", 0),))
+    pages = [StringIO() for _ in range(3)]
+    for renderer, page in zip((table, markdown, html), pages, strict=True):
+        renderer.render(Report("formula", Data(), "", (block,)), page)
+
+    assert pages[0].getvalue() == "ema = 0\n"
+    assert pages[1].getvalue().endswith("- **ema** = 0\n")
+    assert "<p><strong>ema</strong> = 0</p>" in pages[2].getvalue()

@@ -118,11 +118,19 @@ def test_a_name_that_fits_nowhere_is_cut_in_the_middle() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 8, 20, 30])
-def test_figures_are_whole_on_any_screen(width: int) -> None:
+def test_parameters_are_whole_on_any_screen(width: int) -> None:
     lines = drawn(tree_report(qwen2_vl_7b()), width)
 
-    assert "8,291,375,616   16.58 GB" in lines[0]
+    assert "8,291,375,616" in lines[0]
     assert "".join(lines).count("544,997,376") == 2
+
+
+def test_sizes_give_way_to_names_and_a_note_says_so() -> None:
+    narrow, wide = drawn(tree_report(qwen2_vl_7b()), 49), drawn(tree_report(qwen2_vl_7b()), 50)
+
+    assert wide[0].endswith("   8,291,375,616   16.58 GB")
+    assert narrow[0].endswith("   8,291,375,616")
+    assert narrow[-1] == "note: no room for the column size"
 
 
 def test_names_from_files_come_out_inert() -> None:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pytest
 
+from ckptinspect import __version__
 from ckptinspect.errors import AccessError, NotFoundError, RefError, SourceError, UnreachableError
 from ckptinspect.sources.base import File, each
 from ckptinspect.sources.hub import HubSource
@@ -135,7 +136,10 @@ def test_the_token_is_sent_to_the_hub_and_never_to_the_cdn(hub: TestHub, monkeyp
 def test_requests_say_who_asks_and_are_not_counted_as_downloads(hub: TestHub) -> None:
     result(HubSource("org/name"), lambda source: source.read("config.json", 0, 8))
 
-    assert {request.headers["user-agent"].partition("/")[0] for request in hub.requests} == {"ckptinspect"}
+    for request in hub.requests:
+        who, *_, contact = request.headers["user-agent"].split("; ")
+        assert who == f"ckptinspect/{__version__}"
+        assert contact == "+https://pypi.org/project/ckptinspect"
     assert not any("x-hf-download-counter" in request.headers for request in hub.requests)
 
 

@@ -17,6 +17,7 @@ from ckptinspect.sources.base import each
 from ckptinspect.sources.hub import HubSource
 from ckptinspect.sources.retry import Retry
 from tests.hub_server import Quota, TestHub, served
+from tests.loopback import Port, Reply, Request
 
 T = TypeVar("T")
 QUICK = Retry(first_pause=0.001, longest_pause=0.002)
@@ -261,6 +262,33 @@ def test_a_wait_that_is_too_long_is_an_error_at_once(hub: TestHub) -> None:
     )
 
 
+@pytest.mark.parametrize("fault", ["quota-of-many-digits", "quota-beyond-time"])
+def test_a_quota_that_no_server_has_is_not_believed(hub: TestHub, fault: str) -> None:
+    hub.inject(fault, times=1_000)
+
+    assert letters(source()) == b"defghi"
+
+
+def test_a_refusal_with_a_quota_that_no_server_has_is_tried_again(
+    hub: TestHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub.quotas["api"], "take", iter([False, True]).__next__)
+    hub.inject("quota-beyond-time", "/revision/main")
+
+    assert letters(source()) == b"defghi"
+    assert [request.status for request in hub.requests][:2] == [429, 200]
+
+
+@pytest.mark.parametrize("path", ["/resolve/", "/api/resolve-cache/"])
+def test_every_answer_about_a_small_file_has_to_be_of_the_listing_s_commit(hub: TestHub, path: str) -> None:
+    hub.inject("other-commit", path, times=1_000)
+
+    assert str(error_of(source(), "config.json", 0, 8)) == (
+        f"config.json: the Hub answered with commit ffffffffffff instead of {hub.repos['org/name'].commit[:12]};"
+        " try again later"
+    )
+
+
 def test_the_quota_is_kept_before_the_hub_refuses(hub: TestHub) -> None:
     hub.quotas["resolvers"] = Quota(limit=3, window=1)
 
@@ -303,11 +331,12 @@ def test_a_port_where_nobody_listens_is_named(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("hub")
-def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "huggingface.co")
+@pytest.mark.parametrize("endpoint", ["huggingface.co", "https://[x", "https://host:port", "ftp://host", "https://"])
+def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
 
     assert str(error_of(source())) == (
-        "org/name: no request can be made of this address or token; check HF_ENDPOINT and HF_TOKEN"
+        f"HF_ENDPOINT: '{endpoint}' is no address of a server; write it as https://huggingface.co"
     )
 
 
@@ -333,6 +362,39 @@ def _answer_in_clear(listener: socket.socket) -> None:
     with connection:
         connection.recv(1_000)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+class Proxy:
+    """A proxy that answers by itself: any repository has one file."""
+
+    def __init__(self) -> None:
+        self.latency = 0.0
+        self.closing = threading.Event()
+        self.asked: list[str] = []
+
+    def taken(self, request: Request) -> tuple[Reply, str | None]:
+        self.asked.append(request.path)
+        listing = b'{"sha": "' + b"a" * 40 + b'", "siblings": [{"rfilename": "config.json", "size": 2}]}'
+        return Reply(200, {"Content-Type": "application/json"}, listing), None
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_requests_go_through_the_proxy_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    proxy = Proxy()
+    port = Port("proxy", proxy, 0)
+    port.start()
+    monkeypatch.setenv("HF_ENDPOINT", "http://nowhere.invalid")
+    monkeypatch.setenv(variable, port.address)
+    try:
+        size = result(source(), lambda source: source.size("config.json"))
+    finally:
+        port.stop()
+
+    assert size == 2
+    assert proxy.asked == ["http://nowhere.invalid/api/models/org/name/revision/main"]
 
 
 NO_GOOD = (

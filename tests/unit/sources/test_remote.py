@@ -26,6 +26,7 @@ from ckptinspect.errors import (
 from ckptinspect.sources.base import File
 from ckptinspect.sources.remote import RemoteSource, split_url
 from ckptinspect.sources.retry import Retry
+from ckptinspect.text import quoted
 from tests.hub_server import TestHub, served
 
 T = TypeVar("T")
@@ -82,12 +83,41 @@ def host(url: str) -> str:
         ("memory:///a/b.safetensors", ("memory:///a", "b.safetensors")),
         ("https://host/a%20b/model%201.safetensors?sig=x", ("https://host/a%20b?sig=x", "model 1.safetensors")),
         ("https://host/a/model.safetensors.index.json", ("https://host/a", "model.safetensors.index.json")),
+        ("https://host/a/config.json?sig=x", ("https://host/a?sig=x", "")),
+        ("s3://bucket/a/model_index.json", ("s3://bucket/a", "")),
         ("https://model.safetensors", ("https://model.safetensors", "")),
         ("http://[::1]:8000/a/", ("http://[::1]:8000/a", "")),
     ],
 )
 def test_a_url_is_a_folder_and_perhaps_a_file(url: str, parts: tuple[str, str]) -> None:
     assert split_url(url) == parts
+
+
+@pytest.mark.parametrize("url", ["s3://", "://bucket", "memory:///"])
+def test_a_url_of_nothing_is_refused(url: str) -> None:
+    with pytest.raises(RefError) as error:
+        split_url(url)
+
+    assert str(error.value) == f"{url}: this is no URL of one storage; write scheme://bucket/folder"
+
+
+@pytest.mark.parametrize("url", ["https://[x/a", "https://host:port/a", "https://ho\x1bst/a", "http://[v1.x]/a"])
+def test_an_address_that_cannot_be_one_is_a_usage_error(url: str) -> None:
+    error = error_of(RemoteSource(url), lambda source: source.list())
+
+    assert type(error) is RefError
+    assert str(error) == f"{quoted(url)}: this is no valid URL; check its host and its port"
+
+
+def test_an_address_that_a_driver_refuses_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(url: str) -> None:
+        raise ValueError(url)
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
+    error = error_of(RemoteSource("memory://me:secret@[x"), lambda source: source.list())
+
+    assert type(error) is RefError
+    assert str(error) == "'memory://[x': this is no valid URL; write scheme://bucket/folder"
 
 
 @pytest.mark.parametrize("url", ["simplecache::s3://bucket/a", "zip://a.zip::s3://bucket", "no url"])

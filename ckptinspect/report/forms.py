@@ -1,0 +1,67 @@
+"""The registry of formats: by what name each is asked for, which files end in it, and what renders it."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TextIO
+
+import msgspec
+
+from ckptinspect.errors import RefError
+from ckptinspect.extensions import extension, names_of
+from ckptinspect.report.document import Report
+from ckptinspect.text import quoted
+
+Renderer = Callable[[Report, TextIO], None]
+
+
+class Form(msgspec.Struct, frozen=True):
+    """One format. ``renderer`` is ``module:function`` below ``ckptinspect.report``, or empty for an extension's.
+
+    Where it is ``prose``, people read it, and may ask for it without notes; data is always whole.
+    """
+
+    name: str
+    renderer: str = ""
+    endings: tuple[str, ...] = ()
+    prose: bool = False
+
+    def render(self, report: Report, out: TextIO) -> None:
+        """Write a report in this format."""
+        module, _, function = self.renderer.partition(":")
+        if module:
+            renderer: Renderer = getattr(import_module(f"ckptinspect.report.{module}"), function)
+        else:
+            renderer = extension("report", self.name, "__call__")
+        renderer(report, out)
+
+
+TABLE = Form("table", "table:render", (".txt",), prose=True)
+FORMS = (
+    TABLE,
+    Form("json", "data:json", (".json",)),
+    Form("jsonl", "data:jsonl", (".jsonl", ".ndjson")),
+    Form("csv", "data:csv_rows", (".csv",)),
+    Form("markdown", "markdown:render", (".md", ".markdown"), prose=True),
+    Form("html", "html:render", (".html", ".htm"), prose=True),
+)
+FORM_NAMES = tuple(form.name for form in FORMS)
+
+
+def form_of(name: str | None, output: str | None = None) -> Form:
+    """The format of this name; where none is given that of the file's ending, and else the table.
+
+    Raises RefError for a name that there is not.
+
+    >>> form_of("json", "x.csv").name, form_of(None, "x.CSV").name, form_of(None, "x.dat").name
+    ('json', 'csv', 'table')
+    """
+    if name is None:
+        ending = (output or "").lower()
+        return next((form for form in FORMS if ending.endswith(form.endings)), TABLE)
+    found = next((form for form in FORMS if form.name == name), None)
+    if found is None and name in names_of("report"):
+        return Form(name)
+    if found is None:
+        names = ", ".join((*FORM_NAMES, *names_of("report")))
+        raise RefError(f"{quoted(name)} is no format", "--format", f"choose one of {names}")
+    return found
