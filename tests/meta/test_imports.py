@@ -49,7 +49,7 @@ def test_each_package_stays_in_its_room(path: Path) -> None:
     name = name_of(path)
     rooms = {
         "typer": ("ckptinspect.cli",),
-        "rich": ("ckptinspect.report.table", "ckptinspect.cli.reading"),
+        "rich": ("ckptinspect.report.screen", "ckptinspect.cli.reading"),
         "huggingface_hub": ("ckptinspect.sources.hub", "ckptinspect.sources.budget", "ckptinspect.store"),
         "fsspec": ("ckptinspect.sources.remote",),
         "zipfile": ("ckptinspect.sources.snapshot", "ckptinspect.snapshot"),
