@@ -1,47 +1,27 @@
-"""Source + Ref -> Checkpoint: which files, read how far, and what to do when one of them fails."""
+"""Source + Ref -> Checkpoint: read what was chosen, and put it together."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from ckptinspect.config import parse_config, pipeline_components, sentence_modules
-from ckptinspect.errors import (
-    CkptInspectError,
-    FormatError,
-    HeaderError,
-    IndexMismatchError,
-    LayoutError,
-    NotFoundError,
-    SourceError,
-)
+from ckptinspect.choice import Choice, choose
+from ckptinspect.config import parse_config
+from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
+from ckptinspect.folder import Folder
 from ckptinspect.header import header_length, parse_header
-from ckptinspect.index import MAX_BYTES, Index, parse_index
-from ckptinspect.model import Checkpoint, Config, Header, Note, Ref, Shard, merged
+from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard, merged
 from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
 from ckptinspect.repeats import disjoint, repeats_in, share_names
-from ckptinspect.selection import (
-    Part,
-    PartFiles,
-    Selection,
-    joined,
-    needs_index,
-    resolve,
-    select,
-    single,
-    without_weights,
-)
-from ckptinspect.sources.base import File, Source, each, is_hidden
+from ckptinspect.selection import joined
+from ckptinspect.sources.base import Source, each
 from ckptinspect.text import few, number_of
 
-T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
-MAX_SMALL_FILE = 10_000_000
 _ENOUGH_TO_RECOGNISE = 512
-_INDEX_READ_ANYWAY = 1_000_000
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
 MAIN = (None, "main")
+"""The revisions that the one-request endpoint answers for."""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -78,15 +58,6 @@ class _Job(msgspec.Struct, frozen=True):
     config: bool = False
 
 
-class _Found(NamedTuple):
-    """What a folder holds, and what its own lists say of it."""
-
-    files: Sequence[File]
-    folder: str
-    pipeline: Sequence[str]
-    modules: Sequence[str]
-
-
 class _Assembly:
     """The steps to one checkpoint, with the notes that they leave."""
 
@@ -94,42 +65,33 @@ class _Assembly:
         self.source = source
         self.ref = ref
         self.reading = reading
-        self.notes: list[Note] = []
-        self.sizes: dict[str, int] | None = None
+        self.folder = Folder(source)
         self.configs: dict[str, Config] = {}
         self.marks: tuple[str, ...] = ()
-        self.promised: set[int] = set()
-        self.found = _Found((), "", (), ())
-        self.stale: set[str] = set()
-        self.unreadable: set[str] = set()
+        self.hashed = False
         self.done = 0
         self.total = 0
 
     async def checkpoint(self) -> Checkpoint:
-        selection = await self._selection()
-        parts = await self._parts(selection)
-        while parts is None:
-            # An index was stale: what is there without it?
-            selection = self._selected()
-            parts = await self._parts(selection)
-        shards, via = await self._shards(parts)
+        choice = await choose(self.folder, self.ref)
+        shards, via = await self._shards(choice)
         if all(shard.header is None for shard in shards):
             raise next(shard.error for shard in shards if shard.error is not None)
-        if selection.free:
+        if choice.selection.free:
             shards = self._disjoint(shards)
         shards = await self._refolded(shards)
-        shards = await self._without_repeats(shards, parts)
+        shards = await self._without_repeats(shards, choice)
         self._note_failures(shards)
-        self._note_broken_promises(shards)
+        self._note_broken_promises(shards, choice)
         counted = {shard.path for shard in shards}
         return Checkpoint(
             ref=msgspec.structs.replace(self.ref, commit=await self.source.commit() or self.ref.commit),
             via=via,
-            layout=selection.layout,
+            layout=choice.selection.layout,
             shards=tuple(shards),
             configs=self.configs,
-            alternatives=tuple(path for path in selection.weights if path not in counted),
-            notes=tuple(self.notes),
+            alternatives=tuple(path for path in choice.selection.weights if path not in counted),
+            notes=tuple(self.folder.notes),
             requests=self.source.requests,
             bytes_read=self.source.bytes_read,
         )
@@ -138,142 +100,41 @@ class _Assembly:
         failed = [shard.path for shard in shards if shard.error is not None]
         if failed:
             what = f"{len(failed)} of {number_of(len(shards), 'shard')} could not be read ({few(failed)})"
-            self.notes.append(Note("shards-failed", f"{what}: the figures are those of the others"))
+            self.folder.note("shards-failed", f"{what}: the figures are those of the others")
 
-    def _note_broken_promises(self, shards: Sequence[Shard]) -> None:
-        """Tensors that an index names and no shard has. Where a shard failed or the index is stale, that is known."""
+    def _note_broken_promises(self, shards: Sequence[Shard], choice: Choice) -> None:
+        """Tensors that an index names and no shard has; not where a shard failed or an index was left aside."""
         headers = [shard.header for shard in shards if shard.header is not None]
-        if len(headers) < len(shards) or self.stale:
+        if len(headers) < len(shards) or choice.left_aside:
             return
-        absent = self.promised.difference(*(header.hashes for header in headers))
-        if self.promised and absent:
-            message = f"the index names {number_of(len(absent), 'tensor')} that no shard has"
-            self.notes.append(Note("tensors-absent", message))
+        if absent := choice.promised.difference(*(header.hashes for header in headers)):
+            self.folder.note("tensors-absent", f"the index names {number_of(len(absent), 'tensor')} that no shard has")
 
-    async def _selection(self) -> Selection:
-        if self.ref.scheme == "local" and self.ref.path:
-            # One file was named; what else lies in its folder, which may be huge, does not matter.
-            return single(self.ref.path)
-        files = [file for file in await self.source.list() if not is_hidden(file.path, self.ref.path)]
-        self.sizes = {file.path: file.size for file in files}
-        if self.ref.path in self.sizes:
-            return single(self.ref.path)
-        folder = self.ref.path.rstrip("/")
-        below = folder and folder + "/"
-        pipeline = await self._small(below + "model_index.json", pipeline_components)
-        modules = await self._small(below + "modules.json", sentence_modules)
-        for component in without_weights(files, folder, pipeline or ()):
-            message = f"the component {component} has no safetensors file: it is not counted"
-            self.notes.append(Note("component-without-weights", message))
-        self.found = _Found(files, folder, pipeline or (), modules or ())
-        return self._selected()
-
-    def _selected(self) -> Selection:
-        files, folder, pipeline, modules = self.found
-        return select((file for file in files if file.path not in self.stale), folder, pipeline, modules)
-
-    async def _parts(self, selection: Selection) -> list[PartFiles] | None:
-        """The files of each part; None where an index is stale, and what to read has to be looked at without it."""
-        parts = []
-        for part in selection.parts:
-            index: Index | None = None
-            try:
-                index = await self._index(part, selection)
-                parts.append(resolve(part, index, await self._present(part, index)))
-            except FormatError as error:
-                self._set_aside(part, index, error)
-                return None
-            self.promised.update(map(hash, index.weight_map if index is not None else ()))
-        return parts
-
-    def _set_aside(self, part: Part, index: Index | None, error: FormatError) -> None:
-        """Leave an index out of what there is. Raises what is wrong with it where nothing is left to read."""
-        path = joined(part.folder, part.chosen.index or "")
-        self.stale.add(path)
-        try:
-            if not self.found.files:
-                raise error
-            self._selected()
-        except NotFoundError:
-            raise error from None
-        code = "index-unreadable" if index is None else "index-stale"
-        self.notes.append(Note(code, f"{path} was left aside: {error.what}"))
-
-    async def _present(self, part: Part, index: Index | None) -> dict[str, int] | None:
-        """The files that are there, with their sizes: all of them, or of those that an index names."""
-        if index is None or self.sizes is not None:
-            return self.sizes
-        found = {}
-        for path in (joined(part.folder, name) for name in index.shards):
-            try:
-                found[path] = await self.source.size(path)
-            except NotFoundError:
-                continue
-            except SourceError:
-                found[path] = 0
-        return found
-
-    async def _index(self, part: Part, selection: Selection) -> Index | None:
-        """The index of a part where it decides, or where it is small enough to have a look at."""
-        if part.chosen.index is None:
-            return None
-        path = joined(part.folder, part.chosen.index)
-        size = await self._size(path)
-        free = self.source.concurrency == 1 and size <= _INDEX_READ_ANYWAY
-        if not free and not needs_index(part, selection.weights):
-            return None
-        return await self._parsed_index(path, size)
-
-    async def _parsed_index(self, path: str, size: int) -> Index:
-        if size > MAX_BYTES:
-            what = f"the index takes {size} bytes, over the limit of {MAX_BYTES}"
-            raise IndexMismatchError(what, path, "fetch it again, or name the shards' folder without it")
-        return parse_index(await self.source.read(path, 0, size), path)
-
-    async def _size(self, path: str) -> int:
-        if self.sizes is not None and self.source.concurrency > 1:
-            return self.sizes[path]
-        return await self.source.size(path)
-
-    async def _small(self, path: str, parse: Callable[[bytes, str], T]) -> T | None:
-        """What a small file says; a broken or hostile one costs a note, not the run."""
-        if self.sizes is not None and path not in self.sizes:
-            return None
-        try:
-            size = await self._size(path)
-            if size > MAX_SMALL_FILE:
-                raise FormatError(f"it takes {size} bytes, over the limit of {MAX_SMALL_FILE}", path)
-            return parse(await self.source.read(path, 0, size), path)
-        except NotFoundError:
-            return None
-        except CkptInspectError as error:
-            if path not in self.unreadable:
-                self.notes.append(Note("config-unreadable", f"{path} was left out: {error.what}"))
-            self.unreadable.add(path)
-            return None
-
-    async def _shards(self, parts: Sequence[PartFiles]) -> tuple[list[Shard], str]:
+    async def _shards(self, choice: Choice) -> tuple[list[Shard], str]:
+        parts = choice.parts
         jobs = [_Job(path, files.part.component) for files in parts for path in files.paths]
         jobs += [_Job(joined(files.part.folder, ""), files.part.component, config=True) for files in parts]
         # Configs first where reads go one by one: what they say decides how names are folded.
         jobs.sort(key=lambda job: not job.config)
-        shards = await self._by_endpoint(parts, jobs)
+        shards = await self._by_endpoint(choice, jobs)
         via = "endpoint" if shards is not None else self.source.via
         if shards is None:
             self.total = sum(not job.config for job in jobs)
+            self.hashed = self.total > 1 or bool(choice.promised)
             shards = [shard for shard in await each(self.source, self._job, jobs) if shard is not None]
         shards += [_missing(path, files.part.component) for files in parts for path in files.missing]
         return sorted(shards, key=lambda shard: (shard.component, shard.path)), via
 
-    async def _by_endpoint(self, parts: Sequence[PartFiles], jobs: Sequence[_Job]) -> list[Shard] | None:
+    async def _by_endpoint(self, choice: Choice, jobs: Sequence[_Job]) -> list[Shard] | None:
+        parts, sizes = choice.parts, self.folder.sizes
         index = parts[0].part.chosen.index
         if self.reading.via == "ranges" or self.ref.scheme != "hub" or self.ref.revision not in MAIN:
             return None
-        if self.reading.names or len(parts) != 1 or index is None or parts[0].missing or self.sizes is None:
+        if self.reading.names or len(parts) != 1 or index is None or parts[0].missing or sizes is None:
             if self.reading.via == "endpoint":
                 why = "where every name is asked for" if self.reading.names else "other than whole sharded repositories"
                 message = f"the one-request endpoint gives nothing {why}: this was read by ranges"
-                self.notes.append(Note("endpoint-unused", message))
+                self.folder.note("endpoint-unused", message)
             return None
         from ckptinspect.endpoint import headers_from
 
@@ -288,14 +149,14 @@ class _Assembly:
 
         try:
             await each(self.source, fetch, [None, *(job for job in jobs if job.config)])
-            headers = headers_from(bodies[0], folder, parts[0].paths, self.sizes, self.marks)
+            headers = headers_from(bodies[0], folder, parts[0].paths, sizes, self.marks)
         except (SourceError, FormatError):
             if self.reading.via == "endpoint":
                 raise
             headers = None
         if headers is None:
             return None
-        return [Shard(path, self.sizes[path], header) for path, header in headers.items()]
+        return [Shard(path, sizes[path], header) for path, header in headers.items()]
 
     async def _job(self, job: _Job) -> Shard | None:
         if job.config:
@@ -311,14 +172,14 @@ class _Assembly:
 
     async def _config(self, below: str) -> Config | None:
         for name in _CONFIGS:
-            if (config := await self._small(below + name, parse_config)) is not None:
+            if (config := await self.folder.parsed(below + name, parse_config)) is not None:
                 return config
         return None
 
     async def _shard(self, job: _Job) -> Shard:
         size = 0
         try:
-            size = await self._size(job.path)
+            size = await self.folder.size(job.path)
             header = await self._header(job.path, size)
         except CkptInspectError as error:
             return Shard(job.path, size, None, _placed(error, job.path), job.component)
@@ -332,9 +193,7 @@ class _Assembly:
             # Read into the one name: a header may be 100 MB, and a second copy of it serves nobody.
             raw += await self.source.read(path, 8 + len(raw), 8 + length)
         del first
-        header = parse_header(
-            raw, size, names=self._keeps_names, apart=self.marks, hashed=self.total > 1 or bool(self.promised)
-        )
+        header = parse_header(raw, size, names=self._keeps_names, apart=self.marks, hashed=self.hashed)
         if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
             raise LayoutError(fatal.message, path, "the file is damaged or was not fetched whole; fetch it again")
         return header
@@ -358,7 +217,7 @@ class _Assembly:
             if shard.header is not None and shard.header.raw is not None:
                 header = parse_header(shard.header.raw, shard.size, names=names, apart=self.marks, hashed=True)
             elif shard.header is not None:
-                size = await self._size(shard.path)
+                size = await self.folder.size(shard.path)
                 raw = await self.source.read(shard.path, 8, 8 + shard.header.length)
                 header = parse_header(raw, size, names=names, apart=self.marks, hashed=True)
             else:
@@ -379,15 +238,15 @@ class _Assembly:
             return shards
         return await self._again(shards, names=self._keeps_names)
 
-    async def _without_repeats(self, shards: list[Shard], parts: Sequence[PartFiles]) -> list[Shard]:
+    async def _without_repeats(self, shards: list[Shard], choice: Choice) -> list[Shard]:
         """The shards, with the tensors set aside that another shard has too."""
         if not share_names(shards):
             return shards if self.reading.names else [_without_names(shard) for shard in shards]
         named = await self._again(shards, names=True)
-        repeats = repeats_in(named, await self._weight_map(parts))
+        repeats = repeats_in(named, await self._weight_map(choice))
         if count := sum(len(tensors) for tensors in repeats.values()):
             message = f"{number_of(count, 'tensor')} in more than one shard: counted once"
-            self.notes.append(Note("repeated-tensors", message))
+            self.folder.note("repeated-tensors", message)
         shards = [msgspec.structs.replace(shard, repeated=repeats.get(shard.path, ())) for shard in named]
         return shards if self.reading.names else [_without_names(shard) for shard in shards]
 
@@ -395,18 +254,17 @@ class _Assembly:
         kept = disjoint(shards)
         if len(kept) > 1:
             message = f"{len(kept)} files without an index and with no tensor in common are counted together"
-            self.notes.append(Note("no-index", message))
+            self.folder.note("no-index", message)
         return kept
 
-    async def _weight_map(self, parts: Sequence[PartFiles]) -> dict[str, str]:
+    async def _weight_map(self, choice: Choice) -> dict[str, str]:
         """The shard's path for every tensor that an index names."""
         found: dict[str, str] = {}
-        for part in (files.part for files in parts):
+        for part in (files.part for files in choice.parts):
             if part.chosen.index is None:
                 continue
-            path = joined(part.folder, part.chosen.index)
             try:
-                index = await self._parsed_index(path, await self._size(path))
+                index = await self.folder.index(joined(part.folder, part.chosen.index))
             except CkptInspectError:
                 continue
             found |= {name: joined(part.folder, shard) for name, shard in index.weight_map.items()}

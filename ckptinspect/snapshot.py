@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ckptinspect.checkpoint import MAX_SMALL_FILE, Progress, Reading, assemble
+from ckptinspect.checkpoint import Progress, Reading, assemble
 from ckptinspect.errors import CkptInspectError, FormatError, NotFoundError
+from ckptinspect.folder import MAX_SMALL_FILE
 from ckptinspect.index import MAX_BYTES
 from ckptinspect.model import Checkpoint, Ref
 from ckptinspect.selection import joined
