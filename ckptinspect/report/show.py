@@ -83,7 +83,7 @@ def _data(
         decomposition=tuple(v1.PartData(what, elements) for what, elements in counted.decomposition),
         active_parameters=used.per_token if used.routed else None,
         quantization=_quantization(counted),
-        tied=tuple(v1.TieData(t.name, t.tied_to, t.stored, t.elements, t.evidence) for t in counted.ties),
+        tied=tuple(_ties(counted)),
         alternatives=checkpoint.alternatives,
         failed=failed_data(checkpoint),
         notes=notes_data((*notes_on(checkpoint, counted), *_used(used))),
@@ -150,6 +150,29 @@ def _quantization(counted: Count) -> v1.QuantizationData | None:
     return v1.QuantizationData(*max(weights, key=lambda key: (weights[key], key[0])))
 
 
+def _ties(counted: Count) -> Iterator[v1.TieData]:
+    for tie in counted.ties:
+        place = next(iter(counted.namings.values())).place(tie.name)
+        yield v1.TieData(tie.name, tie.tied_to, tie.stored, tie.elements, tie.evidence, place.module, str(place.role))
+
+
+def _absent(data: v1.ShowData) -> Iterator[Sequence[Cell]]:
+    """A row for each group that has nothing but weights tied to others and not stored: bloom's head."""
+    found: dict[tuple[str, ...], int] = {}
+    if "shard" in data.by or any(":" in name or name == "layer" for name in data.by):
+        return
+    for tie in data.tied:
+        key = tuple({"module": tie.module, "role": tie.role}.get(name, "") for name in data.by)
+        if not tie.stored and not any(_covers(group.key, key) for group in data.groups):
+            found[key] = found.get(key, 0) + tie.elements
+    if not data.left_out:
+        yield from ((*key, 0, f"({elements:,})", None, 0, None) for key, elements in found.items() if any(key))
+
+
+def _covers(group: tuple[str, ...], key: tuple[str, ...]) -> bool:
+    return all(not mine or mine == theirs for mine, theirs in zip(key, group, strict=True))
+
+
 def _table(data: v1.ShowData) -> Table:
     """The groups, the headers as a row of their own, and the sums over the whole files."""
     totals = data.totals
@@ -167,6 +190,7 @@ def _table(data: v1.ShowData) -> Table:
         (*_cut(group.key), group.tensors, group.parameters, group.parameters / whole, group.bytes, group.bytes)
         for group in data.groups
     ]
+    rows += _absent(data)
     if data.left_out:
         shown = [sum(getattr(group, name) for group in data.groups) for name in ("tensors", "parameters", "bytes")]
         rest = (totals.tensors - shown[0], totals.parameters - shown[1], totals.tensor_bytes - shown[2])

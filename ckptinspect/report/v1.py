@@ -94,13 +94,18 @@ class QuantizationData(msgspec.Struct, frozen=True):
 
 
 class TieData(msgspec.Struct, frozen=True):
-    """Two names of one weight; ``stored`` says whether ``name`` is in the files all the same."""
+    """Two names of one weight; ``stored`` says whether ``name`` is in the files all the same.
+
+    ``module`` and ``role`` are those of ``name``.
+    """
 
     name: str
     tied_to: str
     stored: bool
     elements: int
     evidence: str
+    module: str
+    role: str
 
 
 class NoteData(msgspec.Struct, frozen=True):

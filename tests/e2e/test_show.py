@@ -27,10 +27,11 @@ total                730  8,291,375,616  100.00 %  16,582,830,744  16.58 GB
 GPT2 = """\
 fixtures/real/gpt2.snap: single, 1 file, 548.11 MB, via snapshot
 
-module    dtype  tensors   parameters     share        bytes       size
-model     F32        160  124,439,808  100.00 %  548,090,880  548.09 MB
-[header]                                              14,352   14.35 kB
-total                160  124,439,808  100.00 %  548,105,232  548.11 MB
+module    dtype  tensors    parameters     share        bytes       size
+model     F32        160   124,439,808  100.00 %  548,090,880  548.09 MB
+lm_head                0  (38,597,376)                      0
+[header]                                               14,352   14.35 kB
+total                160   124,439,808  100.00 %  548,105,232  548.11 MB
 
 How the count comes about
 137,022,720  stored elements
@@ -51,6 +52,22 @@ def test_a_ref_alone_shows_what_is_in_it() -> None:
 
 def test_the_decomposition_says_why_two_numbers_differ() -> None:
     assert ckptinspect("show", "fixtures/real/gpt2.snap", columns=80).out == GPT2
+
+
+def test_bloom_by_role_has_the_five_lines_that_people_add_up_by_hand() -> None:
+    out = ckptinspect("show", "fixtures/real/bloom-1b4-zh.snap", "--by", "role", columns=200).out
+
+    parameters = {line.split()[0]: line.split()[2] for line in out.splitlines()[3:9]}
+    assert parameters == {
+        "attention": "402,849,792",
+        "embedding": "94,504,960",
+        "mlp": "805,552,128",
+        "norm": "204,800",
+        "head": "(94,504,960)",
+        "[header]": "kB",
+    }
+    assert "total          293  1,303,111,680" in out
+    assert "counting it again would give 1,397,616,640" in out
 
 
 @pytest.mark.parametrize("name", ["Qwen2-VL-7B-Instruct", "Mixtral-8x7B", "stable-diffusion-v1-5", "weird-names"])
@@ -286,7 +303,9 @@ def test_a_config_that_ties_leaves_a_stored_head_out(tmp_path: Path) -> None:
         {
             "elements": 40,
             "evidence": "config",
+            "module": "lm_head",
             "name": "lm_head.weight",
+            "role": "head",
             "stored": True,
             "tied_to": "model.embed_tokens.weight",
         }
