@@ -11,6 +11,7 @@ from ckptinspect.folder import Folder
 from ckptinspect.header import header_length, parse_header
 from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard, merged
 from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
+from ckptinspect.quant.units import needs_names
 from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import joined
 from ckptinspect.sources.base import Source, each
@@ -26,6 +27,8 @@ MAIN = (None, "main")
 
 class Reading(msgspec.Struct, frozen=True):
     """How to read: every tensor's name or only kinds of them, which way, and whom to tell of progress.
+
+    Without ``names`` those are kept all the same of a component whose quantized modules only names tell apart.
 
     ``via`` is auto, endpoint or ranges; ``progress`` is called with the shards done and the shards in all.
     """
@@ -80,7 +83,7 @@ class _Assembly:
         if choice.selection.free:
             shards = self._disjoint(shards)
         shards = await self._refolded(shards)
-        shards = await self._without_repeats(shards, choice)
+        shards = await self._with_names_needed(await self._without_repeats(shards, choice))
         self._note_failures(shards)
         self._note_broken_promises(shards, choice)
         counted = {shard.path for shard in shards}
@@ -241,14 +244,25 @@ class _Assembly:
     async def _without_repeats(self, shards: list[Shard], choice: Choice) -> list[Shard]:
         """The shards, with the tensors set aside that another shard has too."""
         if not share_names(shards):
-            return shards if self.reading.names else [_without_names(shard) for shard in shards]
+            return shards
         named = await self._again(shards, names=True)
         repeats = repeats_in(named, await self._weight_map(choice))
         if count := sum(len(tensors) for tensors in repeats.values()):
             message = f"{number_of(count, 'tensor')} in more than one shard: counted once"
             self.folder.note("repeated-tensors", message)
-        shards = [msgspec.structs.replace(shard, repeated=repeats.get(shard.path, ())) for shard in named]
-        return shards if self.reading.names else [_without_names(shard) for shard in shards]
+        return [msgspec.structs.replace(shard, repeated=repeats.get(shard.path, ())) for shard in named]
+
+    async def _with_names_needed(self, shards: Sequence[Shard]) -> list[Shard]:
+        """The shards with the names that were asked for, or that tell quantized modules apart; with no others."""
+        found = []
+        for component in dict.fromkeys(shard.component for shard in shards):
+            own = [shard for shard in shards if shard.component == component]
+            kinds = merged(kind for shard in own if shard.header is not None for kind in shard.header.kinds)
+            if self.reading.names or needs_names(kinds):
+                found += [shard if _has_names(shard) else (await self._again([shard], names=True))[0] for shard in own]
+            else:
+                found += [_without_names(shard) for shard in own]
+        return found
 
     def _disjoint(self, shards: Sequence[Shard]) -> list[Shard]:
         kept = disjoint(shards)
@@ -269,6 +283,10 @@ class _Assembly:
                 continue
             found |= {name: joined(part.folder, shard) for name, shard in index.weight_map.items()}
         return found
+
+
+def _has_names(shard: Shard) -> bool:
+    return shard.header is None or shard.header.raw is not None
 
 
 def _without_names(shard: Shard) -> Shard:

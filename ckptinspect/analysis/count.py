@@ -9,13 +9,12 @@ from msgspec.structs import replace
 
 from ckptinspect.analysis.buffers import set_aside
 from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.analysis.quantized import Quantized, Verdict, tensor_keys
 from ckptinspect.analysis.ties import Tie, ties_in
 from ckptinspect.dtypes import INTEGERS, Family
-from ckptinspect.fold import templates
-from ckptinspect.model import Checkpoint, Config, Kind, KindKey, Place, Shard, Tally, Tensor, merged
+from ckptinspect.model import Checkpoint, Config, Kind, KindKey, Place, Shape, Shard, Tally, merged
 from ckptinspect.naming.base import Naming
-from ckptinspect.quant.base import Explained, units_in
-from ckptinspect.quant.schemes import schemes
+from ckptinspect.quant.base import Explained
 
 Key = Callable[["Row"], str]
 
@@ -26,7 +25,9 @@ _WHOLE = 64
 class Row(msgspec.Struct, frozen=True):
     """Tensors of one kind: where they stand, what they are, and how many parameters one is.
 
-    ``shard`` is the file that they stand in, empty where a row is of all files together.
+    ``shard`` is the file that they stand in, empty where a row is of all files together. ``unit`` tells rows of
+    one kind apart, where its tensors belong to modules that differ otherwise. ``shape`` is that of a packed
+    weight's parameters, None where it is the stored one or not known.
     """
 
     kind: Kind
@@ -35,6 +36,8 @@ class Row(msgspec.Struct, frozen=True):
     shard: str
     meaning: Meaning
     parameters: int
+    unit: int | None = None
+    shape: Shape | None = None
 
     @property
     def tally(self) -> Tally:
@@ -54,11 +57,16 @@ class Count(msgspec.Struct, frozen=True, dict=True):
 
     rows: tuple[Row, ...]
     ties: tuple[Tie, ...]
-    explained: tuple[Explained, ...]
+    quantized: Mapping[str, Quantized]
     namings: Mapping[str, Naming]
 
     def __repr__(self) -> str:
         return f"Count({len(self.rows)} rows, {self.total})"
+
+    @property
+    def explained(self) -> tuple[Explained, ...]:
+        """What the quantization schemes say of the modules that they know."""
+        return tuple(found for quantized in self.quantized.values() for found in quantized.found)
 
     @cached_property
     def total(self) -> Tally:
@@ -99,7 +107,7 @@ def count(checkpoint: Checkpoint, *, by_shard: bool = False) -> Count:
     """
     rows: list[Row] = []
     ties: list[Tie] = []
-    explained: list[Explained] = []
+    quantized: dict[str, Quantized] = {}
     namings: dict[str, Naming] = {}
     for component in sorted({shard.component for shard in checkpoint.shards}):
         shards = [shard for shard in checkpoint.shards if shard.component == component and shard.header is not None]
@@ -107,18 +115,9 @@ def count(checkpoint: Checkpoint, *, by_shard: bool = False) -> Count:
         judge = _Judge(component, shards, config)
         rows += judge.rows(shards, by_shard=by_shard)
         ties += judge.ties
-        explained += judge.explained
+        quantized[component] = judge.quantized
         namings[component] = judge.naming
-    return Count(tuple(rows), tuple(ties), tuple(explained), namings)
-
-
-def tensor_keys(tensors: Sequence[Tensor], apart: tuple[str, ...]) -> list[KindKey]:
-    """The key of each tensor's kind."""
-    folded = templates([tensor.name for tensor in tensors], apart)
-    return [
-        (template.decode(), tensor.dtype.code, tensor.shape, tensor.nbytes)
-        for template, tensor in zip(folded, tensors, strict=True)
-    ]
+    return Count(tuple(rows), tuple(ties), quantized, namings)
 
 
 class _Judge:
@@ -131,8 +130,8 @@ class _Judge:
         marks = tuple(sorted({mark for header in headers for mark in header.apart}))
         self.naming = Naming.of(self.kinds, config, marks)
         self.places = {kind.key: self.naming.place(kind.example, component) for kind in self.kinds}
-        self.explained = _explained(self.kinds, quantization_of(config))
         metadata = {key: value for header in headers for key, value in header.metadata.items()}
+        self.quantized = Quantized(shards, self.kinds, config, metadata)
         self.ties = ties_in(self.kinds, self.places, config, metadata, marks)
         self._copied = {
             (self.places[kind.key].role, kind.shape)
@@ -141,8 +140,7 @@ class _Judge:
         }
         self._has_originals = any(place.module not in {"ema", "scheduler"} for place in self.places.values())
         self._tied = {tie.name for tie in self.ties if tie.stored}
-        quantized = self._quantized()
-        self.verdicts = {kind.key: quantized.get(kind.key) or self._verdict(kind) for kind in self.kinds}
+        self._verdicts = {kind.key: self._verdict(kind) for kind in self.kinds}
 
     def rows(self, shards: Sequence[Shard], *, by_shard: bool) -> Iterator[Row]:
         """The rows of some shards: what one repeats from another is a row of its own."""
@@ -150,42 +148,48 @@ class _Judge:
         for group in groups:
             path = group[0].path if len(group) == 1 else ""
             repeated = _repeated(group)
+            parts = self.quantized.parts(group)
             for kind in merged(kind for shard in group if shard.header for kind in shard.header.kinds):
-                yield from self._rows(kind, path, repeated[kind.key])
+                again = repeated[kind.key]
+                if again:
+                    yield self._row(replace(kind, count=again), path, Verdict(Meaning.REPEATED))
+                for unit, count in parts.get(kind.key, {None: kind.count - again}).items():
+                    if count:
+                        yield self._row(replace(kind, count=count), path, self._verdict_of(kind, unit), unit)
 
-    def _rows(self, kind: Kind, shard: str, again: int) -> Iterator[Row]:
-        place, (meaning, parameters) = self.places[kind.key], self.verdicts[kind.key]
-        if again:
-            yield Row(replace(kind, count=again), place, self.component, shard, Meaning.REPEATED, 0)
-        if kind.count > again:
-            rest = replace(kind, count=kind.count - again)
-            yield Row(rest, place, self.component, shard, meaning, parameters)
-
-    def _quantized(self) -> dict[KindKey, tuple[Meaning, int]]:
-        """What the schemes say, of the kinds that they know."""
-        found: dict[KindKey, tuple[Meaning, int]] = {}
-        for unit in self.explained:
-            found |= {kind.key: (Meaning.SCALE, 0) for kind in unit.bookkeeping}
-            for kind, parameters in unit.parameters.items():
-                found[kind.key] = (Meaning.UNEXPLAINED, 0) if parameters is None else (Meaning.PARAMETER, parameters)
-        return found
-
-    def _verdict(self, kind: Kind) -> tuple[Meaning, int]:
+    def _row(self, kind: Kind, shard: str, verdict: Verdict, unit: int | None = None) -> Row:
         place = self.places[kind.key]
-        if kind.dtype.bits is None:
-            return Meaning.UNEXPLAINED, 0
-        if (aside := set_aside(kind)) is not None:
-            return aside, 0
+        return Row(kind, place, self.component, shard, verdict.meaning, verdict.parameters, unit, verdict.shape)
+
+    def _verdict_of(self, kind: Kind, unit: int | None) -> Verdict:
+        """What a kind is, in one unit where it stands in several; a quantized weight may be another's copy too."""
+        quantized = self.quantized.verdict(kind, unit)
+        if quantized is None:
+            return self._verdicts[kind.key]
+        if quantized.meaning is Meaning.PARAMETER and (doubled := self._doubled(kind)) is not None:
+            return Verdict(doubled)
+        return quantized
+
+    def _doubled(self, kind: Kind) -> Meaning | None:
+        """Why a weight counts elsewhere, where it does."""
+        place = self.places[kind.key]
         if place.module == "ema" and self._has_originals:
-            return Meaning.EMA, 0
+            return Meaning.EMA
         if kind.example in self._tied:
-            return Meaning.TIED, 0
-        if self._is_copy(kind, place):
-            return Meaning.COPY, 0
+            return Meaning.TIED
+        return Meaning.COPY if self._is_copy(kind, place) else None
+
+    def _verdict(self, kind: Kind) -> Verdict:
+        if kind.dtype.bits is None:
+            return Verdict(Meaning.UNEXPLAINED)
+        if (aside := set_aside(kind)) is not None:
+            return Verdict(aside)
+        if (doubled := self._doubled(kind)) is not None:
+            return Verdict(doubled)
         if kind.dtype.family in INTEGERS - {Family.BOOL} and kind.rank > 1 and kind.dtype.bits < _WHOLE:
             # Whole numbers in rows and columns are weights of a packing that no scheme here knows.
-            return Meaning.UNEXPLAINED, 0
-        return Meaning.PARAMETER, kind.elements
+            return Verdict(Meaning.UNEXPLAINED)
+        return Verdict(Meaning.PARAMETER, kind.elements)
 
     def _is_copy(self, kind: Kind, place: Place) -> bool:
         """Whether this is an MTP layer's own copy of the embedding or the head (DeepSeek-V3, README_WEIGHTS)."""
@@ -202,19 +206,3 @@ def _repeated(shards: Iterable[Shard]) -> "Counter[KindKey]":
 def _without(repeated: Mapping[KindKey, int], kinds: Iterable[Kind]) -> tuple[Kind, ...]:
     """The kinds without what is counted in another shard: each tensor once."""
     return tuple(replace(kind, count=kind.count - repeated.get(kind.key, 0)) for kind in kinds)
-
-
-def quantization_of(config: Config) -> Config:
-    """The quantization section of a config, wherever its writer put it."""
-    keys = ("quantization_config", "quantization")
-    return config.section(*keys) or config.section("text_config").section(*keys)
-
-
-def _explained(kinds: Iterable[Kind], quantization: Config) -> list[Explained]:
-    found = []
-    for unit in units_in(kinds):
-        for scheme in schemes():
-            if (explained := scheme.explain(unit, quantization)) is not None:
-                found.append(explained)
-                break
-    return found

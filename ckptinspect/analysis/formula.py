@@ -17,7 +17,7 @@ from ckptinspect.analysis.symbols import Names
 from ckptinspect.analysis.terms import Dim, Product, Repeat, Term, sum_text, unnamed
 from ckptinspect.analysis.tree import TensorRow, by_module, module_rank, top_lines
 from ckptinspect.analysis.vocabulary import Vocabulary
-from ckptinspect.model import Checkpoint
+from ckptinspect.model import Checkpoint, elements_in
 
 # Modules in which a bias adds one to what is multiplied with the outputs, and where in the shape those stand.
 _OUTPUTS = {"Linear": 0, "Conv1D": 1, "Conv1d": 0, "Conv2d": 0, "Conv3d": 0}
@@ -67,7 +67,7 @@ def _formula(checkpoint: Checkpoint, module: str, rows: list[TensorRow]) -> Form
         dict(sorted(names.used.items())),
         dict(sorted(vocabulary.derived.items())) if vocabulary is not None else {},
         frozenset(unnamed(terms)),
-        sum(row.parameters for _, row in counted if row.parameters % (row.kind.elements or 1)),
+        sum(row.parameters for _, row in counted if row.shape is None and row.parameters % (row.kind.elements or 1)),
     )
 
 
@@ -108,7 +108,7 @@ def _products(path: str, module: Module, parts: tuple[Part, ...], names: Names) 
 
 def _dims(path: str, part: Part, names: Names) -> tuple[Dim, ...]:
     """The factors of a tensor on its own; a packed one times the parameters in an element."""
-    if part.parameters == part.elements:
+    if part.parameters == elements_in(part.shape):
         return names.dims(path, "Parameter", part.shape, part.role)
     times, rest = divmod(part.parameters, part.elements or 1)
     return (Dim(part.parameters),) if rest else (*map(Dim, part.shape), Dim(times))

@@ -11,6 +11,7 @@ import msgspec
 from ckptinspect.analysis.folding import Structure
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.owners import Part
+from ckptinspect.model import elements_in
 from ckptinspect.naming.roles import Role
 
 Value = int | bool | str | tuple[int, ...]
@@ -67,7 +68,7 @@ def owned_by(parts: Sequence[Part], beside: Around) -> list[Owned]:
     found = [Owned("", bare(part), (part,)) for part in parts if not part.leaf]
     if len(found) == 1 and own and not _found(own, (*_WEIGHTS, *_BIASES)):
         # A bare parameter with the scales that are named after it.
-        return [Owned("", _with_scales(found[0].module, own), tuple(parts))]
+        return [Owned("", _with_scales(found[0].module, parts), tuple(parts))]
     if not own:
         return found
     module = module_of(own, beside)
@@ -92,8 +93,14 @@ def bare(part: Part) -> Module:
 
 def module_of(parts: Sequence[Part], beside: Around) -> Module | None:
     """The class that tensors of these names and shapes belong to; None where it is not sure."""
-    if any(_is_packed(part) for part in parts):
-        return Module("Packed", tuple((part.leaf, _typed(part)) for part in _packed_first(parts)))
+    packed = any(_is_packed(part) or part.container for part in parts)
+    module = None if any(map(_is_packed, parts)) else _known(parts, beside)
+    if module is None and packed:
+        return Module("Packed", tuple((part.container or part.leaf, _typed(part)) for part in _packed_first(parts)))
+    return module
+
+
+def _known(parts: Sequence[Part], beside: Around) -> Module | None:
     weight, bias = weight_and_bias(parts)
     if weight is None or _doubled(parts):
         return None
@@ -171,17 +178,19 @@ def _is_transposed(weight: Part, bias: Part) -> bool:
 def _is_packed(part: Part) -> bool:
     """Whether the stored elements are not the parameters themselves."""
     if part.meaning is Meaning.PARAMETER:
-        return part.parameters != part.elements
+        return part.parameters != elements_in(part.shape)
     return part.meaning is Meaning.UNEXPLAINED
 
 
 def _packed_first(parts: Sequence[Part]) -> list[Part]:
-    return sorted(parts, key=lambda part: (not _is_packed(part), part.leaf))
+    return sorted(parts, key=lambda part: (not _is_packed(part) and not part.container, part.leaf))
 
 
 def _with_scales(module: Module, parts: Sequence[Part]) -> Module:
-    scales = tuple((part.leaf, part.shape) for part in parts if part.meaning is Meaning.SCALE)
-    return Module(module.kind, module.attributes + scales)
+    containers = tuple((part.container, _typed(part)) for part in parts if part.container)
+    serving = {Meaning.SCALE, Meaning.LOW_RANK}
+    scales = tuple((part.leaf, part.shape) for part in parts if part.meaning in serving)
+    return Module(module.kind, module.attributes + containers + scales)
 
 
 def _remark(part: Part) -> Attributes:
@@ -190,7 +199,7 @@ def _remark(part: Part) -> Attributes:
 
 
 def _typed(part: Part) -> str:
-    return f"{part.dtype}{list(part.shape)}"
+    return f"{part.dtype}{list(part.stored)}"
 
 
 def _found(parts: Iterable[Part], leaves: Sequence[str]) -> Part | None:

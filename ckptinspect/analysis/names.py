@@ -4,29 +4,33 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from ckptinspect.analysis.count import Count, Row, tensor_keys
+from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.analysis.quantized import tensor_keys
 from ckptinspect.model import Checkpoint, Kind, Tensor
 
 
 def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Tensor, Row]]:
-    """Every tensor with a row of its own: its place by its own name, its meaning that of its kind.
+    """Every tensor with a row of its own: its place by its own name, its meaning that of its kind and module.
 
     Needs a checkpoint that was opened with its names.
     """
-    rows = {(row.component, row.kind.key, row.meaning is Meaning.REPEATED): row for row in counted.rows}
+    rows = {(row.component, row.kind.key, row.meaning is Meaning.REPEATED, row.unit): row for row in counted.rows}
     rests = {(row.component, row.kind.dtype.code): row for row in counted.rows if not row.kind.example}
     for shard in checkpoint.shards:
         if shard.header is None:
             continue
-        naming = counted.namings[shard.component]
+        naming, units = counted.namings[shard.component], counted.quantized[shard.component].units
         repeated = {tensor.name for tensor in shard.repeated}
         tensors = shard.header.tensors
         for tensor, key in zip(tensors, tensor_keys(tensors, shard.header.apart), strict=True):
-            row = rows.get((shard.component, key, tensor.name in repeated)) or _unlike(rests, shard.component, tensor)
+            again = tensor.name in repeated
+            unit = units.number(tensor.name, key) if key in units.apart and not again else None
+            row = rows.get((shard.component, key, again, unit)) or _unlike(rests, shard.component, tensor)
             kind = Kind(key[0], tensor.dtype, tensor.shape, tensor.nbytes, 1, tensor.name)
             place = naming.place(tensor.name, shard.component)
-            yield tensor, Row(kind, place, shard.component, shard.path, row.meaning, row.parameters)
+            own = (kind, place, shard.component, shard.path)
+            yield tensor, Row(*own, row.meaning, row.parameters, row.unit, row.shape)
 
 
 def _unlike(rests: Mapping[tuple[str, str], Row], component: str, tensor: Tensor) -> Row:

@@ -12,7 +12,7 @@ from ckptinspect.analysis.count import Row
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.model import KindKey, Shape, Tally, Tensor, elements_in
 from ckptinspect.naming.roles import Role
-from ckptinspect.quant.base import split_leaf
+from ckptinspect.quant.leaves import split_leaf
 
 DEEPEST = 64
 """Modules inside modules that are followed; a name with more dots is one word."""
@@ -20,7 +20,8 @@ DEEPEST = 64
 _OWN = frozenset(("weight", "bias", "gamma", "beta", "scale", "running_mean", "running_var", "num_batches_tracked"))
 _OWN |= {"weight_g", "weight_v", "weight_packed", "weight_shape", "weight_scale", "weight_scale_2"}
 _OWN |= {"weight_global_scale", "input_global_scale", "input_scale", "output_scale", "qweight", "W_q"}
-_QUANTIZED = frozenset({Meaning.SCALE, Meaning.UNEXPLAINED})
+_BARE = frozenset({"", "blocks"})
+_QUANTIZED = frozenset({Meaning.SCALE, Meaning.UNEXPLAINED, Meaning.LOW_RANK, Meaning.PHANTOM})
 _PARAMETRIZED = ".parametrizations."
 _Split = Callable[[str], tuple[str | None, str]]
 
@@ -28,6 +29,9 @@ _Split = Callable[[str], tuple[str | None, str]]
 class Part(msgspec.Struct, frozen=True):
     """One tensor of a module: what follows the module's path in its name (empty for a bare parameter), what it
     is, and how many parameters it holds.
+
+    A packed weight whose shape is known has that ``shape`` and the ``leaf`` of a plain one; ``container`` is then
+    its leaf as stored. ``stored`` is the shape in the file.
     """
 
     leaf: str
@@ -38,11 +42,13 @@ class Part(msgspec.Struct, frozen=True):
     meaning: Meaning
     module: str
     role: Role
+    stored: Shape
+    container: str = ""
 
     @property
     def elements(self) -> int:
         """Elements as stored."""
-        return elements_in(self.shape)
+        return elements_in(self.stored)
 
     @property
     def tally(self) -> Tally:
@@ -69,7 +75,7 @@ class Owners:
         self.parts: list[Part] = []
         self._nodes: dict[str, Node] = {}
         self._splits: dict[tuple[str, Meaning], _Split] = {}
-        self._numbers: dict[tuple[str, KindKey, Meaning], int] = {}
+        self._numbers: dict[tuple[str, KindKey, Meaning, int], int] = {}
 
     def add(self, tensor: Tensor, row: Row) -> None:
         """Give a tensor to the module that owns it."""
@@ -77,7 +83,7 @@ class Owners:
         if split is None:
             split = self._splits[row.kind.template, row.meaning] = _split_for(row)
         path, leaf = split(tensor.name)
-        key = (leaf, row.kind.key, row.meaning)
+        key = (leaf, row.kind.key, row.meaning, row.parameters)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.parts)
@@ -106,8 +112,10 @@ def owners_of(rows: Iterable[tuple[Tensor, Row]]) -> dict[str, Owners]:
 
 def _part(leaf: str, row: Row) -> Part:
     kind, place = row.kind, row.place
-    role = Role(place.role)
-    return Part(leaf, kind.dtype.code, kind.shape, kind.nbytes, row.parameters, row.meaning, place.module, role)
+    own = (kind.nbytes, row.parameters, row.meaning, place.module, Role(place.role), kind.shape)
+    if row.shape is None:
+        return Part(leaf, kind.dtype.code, kind.shape, *own)
+    return Part("" if leaf in _BARE else "weight", kind.dtype.code, row.shape, *own, leaf or "packed")
 
 
 def _split_for(row: Row) -> _Split:

@@ -1,38 +1,71 @@
 """The seam for quantization schemes: from the tensors of one module to what they stand for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol
 
 import msgspec
 
-from ckptinspect.model import Config, Kind
+from ckptinspect.model import Config, Kind, Shape, elements_in
+from ckptinspect.quant.claims import Claims
+from ckptinspect.quant.neighbours import Neighbours
 
-# Suffixes of a bare parameter's name: ``experts.gate_up_proj_scale_inv``, ``mlp1_weight.blocks``.
-_BARE = ("_scale_inv", "_blocks", "_scales", "_activation_scale", "_weight.blocks", "_weight.scales")
+FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
+FP8 = frozenset({"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"})
+BYTES = frozenset({"U8", "I8"})
+# Scales of the microscaling (MX) formats: an exponent each.
+EXPONENTS = frozenset({"U8", "F8_E8M0"})
+
+SERVING = frozenset(
+    (
+        *("weight_scale", "weight_scale_inv", "weight_scale_2", "weight_global_scale", "weight_zero_point"),
+        *("weight_shape", "weight_g_idx", "weight_offset", "scale_weight", "scale_inv", "zero_point"),
+        *("input_scale", "input_scale_ub", "input_global_scale", "input_zero_point", "input_amax", "input_offset"),
+        *("scale_input", "activation_scale", "act_scale", "input_activation_scale", "output_activation_scale"),
+        *("output_scale", "output_zero_point", "bias_scale", "pre_quant_scale", "comfy_quant"),
+        *("k_scale", "v_scale", "q_scale", "prob_scale", "k_zero_point", "v_zero_point"),
+        *("k_cache_scale", "v_cache_scale", "weight_amax"),
+    )
+)
+"""What serves a weight, or the cache of keys and values, under many schemes."""
 
 
 class Unit(msgspec.Struct, frozen=True):
-    """The tensors of one module (or of all modules alike but for their digits), by what follows its path.
+    """The tensors of one module, or of several that are alike, by what follows the module's path.
 
-    ``path`` is the template of the module's path; ``leaves`` maps ``weight``, ``weight_scale_inv``,
-    ``qweight`` and so on to the kinds that have that name.
+    ``path`` is that of one of them; ``leaves`` maps ``weight``, ``weight_scale_inv``, ``qweight`` and so on to the
+    kinds of that name. Where the modules are told apart by their names, each leaf has one kind. ``modules`` is
+    their number, None where it is not the same for every leaf.
     """
 
     path: str
     leaves: Mapping[str, tuple[Kind, ...]]
+    modules: int | None = None
 
-    def dtypes(self, leaf: str) -> frozenset[str]:
-        """The dtype codes under one leaf; empty where there is none."""
-        return frozenset(kind.dtype.code for kind in self.leaves.get(leaf, ()))
+    def only(self, leaf: str, dtypes: frozenset[str] | None = None) -> Kind | None:
+        """The kind under a leaf, if there is one alone and its dtype is among these."""
+        kinds = self.leaves.get(leaf, ())
+        if len(kinds) != 1 or (dtypes is not None and kinds[0].dtype.code not in dtypes):
+            return None
+        return kinds[0]
+
+    def all(self, leaves: Iterable[str]) -> frozenset[Kind]:
+        """The kinds under any of these leaves."""
+        return frozenset(kind for leaf in leaves for kind in self.leaves.get(leaf, ()))
+
+    @property
+    def weight(self) -> str:
+        """The leaf that holds the weight: empty where that is a bare parameter."""
+        return "weight" if "weight" in self.leaves else ""
 
 
 class Explained(msgspec.Struct, frozen=True):
     """What a scheme says of a unit.
 
-    ``parameters`` gives for a kind how many parameters one such tensor stands for, None where that is not
-    known; ``bookkeeping`` are kinds that serve the weights (scales, zero points, maps). Kinds in neither are
-    what they look like. ``bits`` per weight, ``group_size`` in elements (0: none), ``evidence`` header,
-    config or neighbour.
+    ``parameters`` gives for a kind how many parameters one such tensor stands for, None where that is not known
+    and ``reason`` says why; ``shapes`` the logical shape, [out, in] of a linear, where that is known too.
+    ``bookkeeping`` are kinds that serve the weights (scales, zero points, maps); ``low_rank`` those of a branch
+    that the scheme added beside them. Kinds in none of these are what they look like. ``bits`` per weight,
+    ``group_size`` in elements along the input (None: no groups), ``evidence`` header, neighbour or config.
     """
 
     scheme: str
@@ -41,6 +74,38 @@ class Explained(msgspec.Struct, frozen=True):
     evidence: str
     parameters: Mapping[Kind, int | None]
     bookkeeping: frozenset[Kind]
+    shapes: Mapping[Kind, Shape] = {}
+    low_rank: frozenset[Kind] = frozenset()
+    phantom: frozenset[Kind] = frozenset()
+    reason: str = ""
+    unit: Unit | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights."""
+        return sum(kind.nbytes * kind.count for kind in self.parameters)
+
+    @property
+    def bookkeeping_bytes(self) -> int:
+        """Bytes of what serves the weights."""
+        return sum(kind.nbytes * kind.count for kind in self.bookkeeping)
+
+    @property
+    def logical(self) -> int | None:
+        """Parameters of all modules together; None where a kind is not known."""
+        known = [(kind, parameters) for kind, parameters in self.parameters.items() if parameters is not None]
+        if len(known) < len(self.parameters):
+            return None
+        return sum(kind.count * parameters for kind, parameters in known)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What stands around a unit: the config's claims, the config, the headers' metadata, and the other tensors."""
+
+    claims: Claims
+    config: Config
+    metadata: Mapping[str, str]
+    neighbours: Neighbours
 
 
 class Scheme(Protocol):
@@ -48,55 +113,47 @@ class Scheme(Protocol):
 
     name: ClassVar[str]
 
-    def explain(self, unit: Unit, config: Config) -> Explained | None:
-        """What the unit's tensors stand for, or None where it is not of this scheme.
-
-        ``config`` is the quantization section of config.json, empty where there is none.
-        """
+    def explain(self, unit: Unit, setting: Setting) -> Explained | None:
+        """What the unit's tensors stand for, or None where it is not of this scheme."""
         ...
 
 
-def units_in(kinds: Iterable[Kind]) -> Sequence[Unit]:
-    """Kinds by the module that they belong to, in the order of their paths.
+class Format(msgspec.Struct, frozen=True):
+    """How a unit is packed: its scheme, bits per weight, the group that shares a scale, and what vouches for that."""
 
-    >>> from ckptinspect.dtypes import DTYPES
-    >>> weight = Kind("layers..q.weight", DTYPES["F8_E4M3"], (256, 256), 65536, 2, "layers.0.q.weight")
-    >>> scale = Kind("layers..q.weight_scale_inv", DTYPES["F32"], (2, 2), 16, 2, "layers.0.q.weight_scale_inv")
-    >>> [(unit.path, sorted(unit.leaves)) for unit in units_in([weight, scale])]
-    [('layers..q', ['weight', 'weight_scale_inv'])]
-    """
-    found: dict[str, dict[str, list[Kind]]] = {}
-    for kind in kinds:
-        path, leaf = split_leaf(kind.template)
-        found.setdefault(path, {}).setdefault(leaf, []).append(kind)
-    for path in list(found):
-        _adopt(path, found)
-    return [
-        Unit(path, {leaf: tuple(kinds) for leaf, kinds in leaves.items()}) for path, leaves in sorted(found.items())
-    ]
+    scheme: str
+    bits: float | None
+    group_size: int | None
+    evidence: str = "header"
 
 
-def _adopt(path: str, found: dict[str, dict[str, list[Kind]]]) -> None:
-    """Bring a bare parameter (``experts.gate_up_proj``) to the scales that are named after it."""
-    owner, _, name = path.rpartition(".")
-    if "weight" not in found[path] and name in found.get(owner, {}):
-        found[path][""] = found[owner].pop(name)
+def packed(
+    unit: Unit, weight: Kind, shape: Shape, form: Format, serving: Iterable[str] = (), *, low_rank: Iterable[str] = ()
+) -> Explained:
+    """The answer for a unit whose one weight has this logical shape; ``serving`` are leaves of its own scales."""
+    return Explained(
+        form.scheme,
+        form.bits,
+        form.group_size,
+        form.evidence,
+        {weight: elements_in(shape)},
+        unit.all({*serving, *SERVING}) - {weight},
+        {weight: shape},
+        unit.all(low_rank),
+        unit=unit,
+    )
 
 
-def split_leaf(name: str) -> tuple[str, str]:
-    """A tensor's module and what follows it; for scales of a bare parameter, that parameter and the suffix.
-
-    >>> split_leaf("layers.0.q.weight.absmax"), split_leaf("experts.gate_up_proj_blocks")
-    (('layers.0.q', 'weight.absmax'), ('experts.gate_up_proj', 'blocks'))
-    """
-    # bitsandbytes and quanto name what belongs to a weight behind it.
-    path, inner, behind = name.rpartition(".weight.")
-    if inner:
-        return path, f"weight.{behind}"
-    path, _, leaf = name.rpartition(".")
-    for suffix in _BARE:
-        if name.endswith(suffix) and not leaf.startswith(("weight", "input", "output")):
-            return name.removesuffix(suffix) + suffix[: suffix.find(".")] * ("." in suffix), suffix.split(".")[
-                -1
-            ].lstrip("_")
-    return path, leaf
+def unknown(scheme: str, unit: Unit, weights: Iterable[Kind], reason: str, serving: Iterable[str] = ()) -> Explained:
+    """The answer for a unit whose packing is recognised and whose size nothing tells."""
+    kinds = dict.fromkeys(weights)
+    return Explained(
+        scheme,
+        None,
+        None,
+        "header",
+        kinds,
+        unit.all({*serving, *SERVING}) - kinds.keys(),
+        reason=reason,
+        unit=unit,
+    )

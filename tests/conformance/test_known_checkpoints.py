@@ -13,9 +13,6 @@ from ckptinspect.opening import open_checkpoint
 
 REAL = Path(__file__).parents[2] / "fixtures" / "real"
 KNOWN: dict[str, dict[str, Any]] = json.loads((REAL / "known.json").read_text())
-# Schemes whose packing is recognised and not yet unpacked.
-PACKED = {name for name, known in KNOWN.items() if known.get("quantization") not in {None, "fine-grained fp8"}}
-PACKED |= {"gpt-oss-20b", "gpt-oss-20b.original"}
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +27,12 @@ def test_every_snapshot_has_its_truth_and_is_small() -> None:
     assert max(path.stat().st_size for path in REAL.glob("*.snap")) < 200_000
 
 
-@pytest.mark.parametrize("name", sorted(set(KNOWN) - PACKED))
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_the_parameters_are_those_of_the_model(name: str, opened: dict[str, tuple[Checkpoint, Count]]) -> None:
     _, counted = opened[name]
 
     assert counted.total.parameters == KNOWN[name]["parameters"]
     assert counted.total.unexplained == KNOWN[name].get("unexplained", 0)
-
-
-@pytest.mark.parametrize("name", sorted(PACKED))
-def test_packed_elements_are_unexplained_and_nothing_is_guessed(
-    name: str, opened: dict[str, tuple[Checkpoint, Count]]
-) -> None:
-    _, counted = opened[name]
-
-    assert counted.total.unexplained > 0
-    assert counted.total.parameters < KNOWN[name]["parameters"]
 
 
 @pytest.mark.parametrize("name", sorted(name for name in KNOWN if "modules" in KNOWN[name]))

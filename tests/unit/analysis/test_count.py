@@ -107,10 +107,10 @@ def test_a_learned_scale_is_not_taken_for_a_quantization_scale(tmp_path: Path) -
     assert found.total.parameters == 16
 
 
-def test_packed_weights_are_unexplained_with_their_scales_set_apart(tmp_path: Path) -> None:
+def test_packed_weights_of_no_known_layout_are_unexplained_with_their_scales_set_apart(tmp_path: Path) -> None:
     name = "model.layers.0.mlp.up_proj"
     tensors: Shapes = {
-        f"{name}.qweight": ("I32", (8, 64)),
+        f"{name}.qweight": ("I32", (8, 4, 16)),
         f"{name}.qzeros": ("I32", (1, 8)),
         f"{name}.scales": ("F16", (1, 64)),
         f"{name}.g_idx": ("I32", (64,)),

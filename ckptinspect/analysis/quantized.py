@@ -1,0 +1,121 @@
+"""What the quantization schemes say of a component's tensors, kind by kind, or module by module where kinds differ."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.fold import templates
+from ckptinspect.model import Config, Kind, KindKey, Shape, Shard, Tensor
+from ckptinspect.quant.base import Explained, Setting, Unit
+from ckptinspect.quant.claims import Claims, quantization_of
+from ckptinspect.quant.neighbours import Neighbours
+from ckptinspect.quant.units import NamedKey, Units, parts_of, units_of
+
+# What serves the cache of keys and values stands in modules that have no quantized weight of their own.
+_CACHE = ("k_scale", "v_scale", "q_scale", "prob_scale", "k_zero_point", "v_zero_point", "k_cache_scale")
+_CACHE_LEAVES = (*_CACHE, "v_cache_scale", "input_scale", "output_scale")
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a tensor is, how many parameters it holds, and in which shape where that is not the stored one."""
+
+    meaning: Meaning
+    parameters: int = 0
+    shape: Shape | None = None
+
+
+class Quantized:
+    """The quantized modules of one component."""
+
+    def __init__(
+        self, shards: Sequence[Shard], kinds: Sequence[Kind], config: Config, metadata: Mapping[str, str]
+    ) -> None:
+        self.claims = Claims(quantization_of(config))
+        self.units = _units(shards, kinds)
+        self.explained = tuple(_explained(self.units.units, kinds, config, metadata, self.claims))
+        self._verdicts = {
+            (kind.key, number): verdict
+            for number, found in enumerate(self.explained)
+            if found is not None
+            for kind, verdict in _verdicts(found)
+        }
+
+    @property
+    def found(self) -> tuple[Explained, ...]:
+        """The units that a scheme explains or recognises."""
+        return tuple(found for found in self.explained if found is not None)
+
+    def verdict(self, kind: Kind, unit: int | None = None) -> Verdict | None:
+        """What a scheme says of tensors of this kind, in this unit where the kind stands in several."""
+        if unit is None:
+            unit = self.units.by_key.get(kind.key)
+        return None if unit is None else self._verdicts.get((kind.key, unit))
+
+    def parts(self, shards: Iterable[Shard]) -> dict[KindKey, dict[int, int]]:
+        """How many tensors of each unit a kind has in these shards; only of kinds that stand in several."""
+        found: dict[KindKey, dict[int, int]] = {}
+        if self.units.by_path:
+            for (key, unit), count in sorted(Counter(parts_of(self.units, _named(shards))).items()):
+                found.setdefault(key, {})[unit] = count
+        return found
+
+
+def tensor_keys(tensors: Sequence[Tensor], apart: tuple[str, ...]) -> list[KindKey]:
+    """The key of each tensor's kind."""
+    folded = templates([tensor.name for tensor in tensors], apart)
+    return [
+        (template.decode(), tensor.dtype.code, tensor.shape, tensor.nbytes)
+        for template, tensor in zip(folded, tensors, strict=True)
+    ]
+
+
+def _units(shards: Sequence[Shard], kinds: Sequence[Kind]) -> Units:
+    have_names = all(shard.header.raw is not None for shard in shards if shard.header is not None)
+    return units_of(kinds, _named(shards) if have_names else None)
+
+
+def _named(shards: Iterable[Shard]) -> Iterator[NamedKey]:
+    """Every tensor of some shards by its name and kind, without those that are counted in another shard."""
+    for shard in shards:
+        if shard.header is None:
+            continue
+        repeated = {tensor.name for tensor in shard.repeated}
+        tensors = shard.header.tensors
+        for tensor, key in zip(tensors, tensor_keys(tensors, shard.header.apart), strict=True):
+            if tensor.name not in repeated:
+                yield tensor.name, key
+
+
+def _explained(
+    units: Sequence[Unit], kinds: Sequence[Kind], config: Config, metadata: Mapping[str, str], claims: Claims
+) -> Iterator[Explained | None]:
+    if not units:
+        return
+    # Whoever looks at a checkpoint that is not quantized does not wait for thirty schemes to be imported.
+    from ckptinspect.quant.schemes import explained
+
+    setting = Setting(claims, config, metadata, Neighbours(kinds, config))
+    found = [explained(unit, setting) for unit in units]
+    quantized = bool(claims) or any(one is not None for one in found)
+    for unit, one in zip(units, found, strict=True):
+        yield one if one is not None or not quantized else _cache_scales(unit)
+
+
+def _cache_scales(unit: Unit) -> Explained | None:
+    """Scalars that serve the cache of keys and values, or the activations, beside quantized modules."""
+    scales = frozenset(kind for kind in unit.all(_CACHE_LEAVES) if kind.elements == 1)
+    return Explained("", None, None, "header", {}, scales, unit=unit) if scales else None
+
+
+def _verdicts(found: Explained) -> Iterator[tuple[Kind, Verdict]]:
+    yield from ((kind, Verdict(Meaning.SCALE)) for kind in found.bookkeeping)
+    yield from ((kind, Verdict(Meaning.LOW_RANK)) for kind in found.low_rank)
+    yield from ((kind, Verdict(Meaning.PHANTOM)) for kind in found.phantom)
+    for kind, parameters in found.parameters.items():
+        if parameters is None:
+            yield kind, Verdict(Meaning.UNEXPLAINED)
+        else:
+            shape = found.shapes.get(kind)
+            yield kind, Verdict(Meaning.PARAMETER, parameters, shape if shape != kind.shape else None)

@@ -1,0 +1,62 @@
+"""bitsandbytes in 4 bits (NF4, FP4): a weight flattened into bytes, its shape nowhere in the header.
+
+``weight`` U8 [ceil(n/2), 1] beside ``weight.absmax`` F32 [ceil(n/blocksize)], ``weight.quant_map`` and
+``weight.quant_state.bitsandbytes__nf4`` (or ``fp4``), which holds the shape as data. Double quantization makes
+``absmax`` U8 and adds ``weight.nested_absmax`` and ``weight.nested_quant_map``. With another storage dtype
+(``bnb_4bit_quant_storage``) the same bytes are BF16, F16 or F32. Fused experts keep the same names behind a bare
+parameter. Layout: bitsandbytes ``functional.py`` (QuantState); transformers ``quantizer_bnb_4bit.py``.
+
+The number of parameters is exact but for an odd one, which the neighbours of such a tensor tell.
+"""
+
+from typing import ClassVar
+
+from ckptinspect.model import Shape
+from ckptinspect.quant.base import Explained, Setting, Unit
+from ckptinspect.quant.packing import ceil_div
+
+_SERVING = ("absmax", "quant_map", "nested_absmax", "nested_quant_map", "nested_offset")
+_BLOCKS = tuple(1 << n for n in range(5, 13))
+
+
+class Bnb4:
+    """NF4 and FP4."""
+
+    name: ClassVar[str] = "bnb-4bit"
+
+    def explain(self, unit: Unit, setting: Setting) -> Explained | None:
+        before = "weight." if "weight" in unit.leaves else ""
+        weight, absmax = unit.only(unit.weight), unit.only(f"{before}absmax")
+        states = [leaf for leaf in unit.leaves if leaf.startswith(f"{before}quant_state.")]
+        if weight is None or absmax is None or not (states or f"{before}quant_map" in unit.leaves):
+            return None
+        if weight.rank != 2 or weight.shape[1] != 1 or absmax.rank != 1:
+            return None
+        values = 2 * weight.nbytes
+        shape = _shape(unit, values, setting)
+        if shape is not None:
+            values = shape[0] * shape[1]
+        blocks = [size for size in _BLOCKS if ceil_div(values, size) == absmax.shape[0]]
+        if not blocks:
+            return None
+        return Explained(
+            scheme=self.name,
+            bits=4,
+            group_size=blocks[0],
+            evidence="header",
+            parameters={weight: values},
+            bookkeeping=unit.all((*states, *(f"{before}{leaf}" for leaf in _SERVING))),
+            shapes={} if shape is None else {weight: shape},
+            unit=unit,
+        )
+
+
+def _shape(unit: Unit, values: int, setting: Setting) -> Shape | None:
+    """[out, in] where the inputs are known and divide the values, or those less the half byte that pads them."""
+    wide, long = setting.neighbours.inputs(unit.path), setting.neighbours.outputs(unit.path)
+    for inputs in sorted(wide):
+        for count in (values, values - 1) if inputs % 2 else (values,):
+            outputs, rest = divmod(count, inputs)
+            if not rest:
+                return (outputs, inputs) if not long or outputs in long else None
+    return next(((outputs, values // outputs) for outputs in sorted(long) if values % outputs == 0), None)

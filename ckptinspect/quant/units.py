@@ -1,0 +1,142 @@
+"""Kinds -> units: which tensors of a checkpoint belong to one module, told by kinds wherever those can tell.
+
+Kinds fold names that differ in their digits. Where every leaf of a folded path has one kind, and as many tensors
+as the others, all modules of that path are alike. Where layers differ in width or bits, only names tell which
+scale belongs to which weight: then the modules are grouped by what they hold, and each group is a unit.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from ckptinspect.model import Kind, KindKey
+from ckptinspect.quant.base import Unit
+from ckptinspect.quant.leaves import TELLING, by_module, split_leaf
+
+NamedKey = tuple[str, KindKey]
+
+# Leaves whose elements are not the parameters themselves, whatever their dtype.
+_CONTAINERS = frozenset(
+    (
+        *("qweight", "weight_packed", "W_q", "blocks", "codes", "trellis", "q_weight", "B", "indices", "absmax"),
+        *("weight.absmax", "dense_weights", "embedding_quantized", "compressed", "weight.compressed"),
+        *("_weight_qdata", "weight._data._data"),
+    )
+)
+_WEIGHTS = ("weight", "")
+_PACKING = frozenset({"U8", "U16", "U32", "U64", "I16", "I32", "I64"})
+
+
+class Units(msgspec.Struct, frozen=True):
+    """The units of a component. ``by_key`` gives the unit of every tensor of a kind; for kinds ``apart``, that stand
+    in several units, ``by_path`` gives it by the path of a tensor's module. ``adopted`` are bare parameters' kinds.
+    """
+
+    units: tuple[Unit, ...]
+    by_key: Mapping[KindKey, int]
+    by_path: Mapping[str, int] = {}
+    apart: frozenset[KindKey] = frozenset()
+    adopted: frozenset[KindKey] = frozenset()
+
+    def number(self, name: str, key: KindKey) -> int:
+        """Which unit a tensor of a kind that is ``apart`` belongs to; -1 where it belongs to none."""
+        return self.by_path.get(name if key in self.adopted else split_leaf(name)[0], -1)
+
+
+def needs_names(kinds: Iterable[Kind]) -> bool:
+    """Whether the units of these kinds can be told by the names of their tensors only."""
+    return any(not _alike(leaves) and _is_packed(leaves) for leaves in _groups(kinds).values())
+
+
+def units_of(kinds: Sequence[Kind], named: Iterable[NamedKey] | None = None) -> Units:
+    """The units of these kinds; ``named`` are all tensors, by name and kind, for those that need it."""
+    units: list[Unit] = []
+    by_key: dict[KindKey, int] = {}
+    apart: dict[KindKey, str] = {}
+    adopted = set()
+    for leaves in _groups(kinds).values():
+        if named is not None and not _alike(leaves) and _is_packed(leaves):
+            apart |= {kind.key: leaf for leaf, found in leaves.items() for kind in found}
+            adopted |= {kind.key for kind in leaves.get("", ())}
+            continue
+        by_key |= {kind.key: len(units) for found in leaves.values() for kind in found}
+        units.append(_unit(leaves))
+    if not apart or named is None:
+        return Units(tuple(units), by_key)
+    by_path: dict[str, int] = {}
+    by_kind = {kind.key: kind for kind in kinds}
+    modules = _modules(named, apart, adopted)
+    for signature, paths in _signatures(modules).items():
+        by_path |= dict.fromkeys(paths, len(units))
+        units.append(_alike_unit(paths, signature, by_kind))
+    return Units(tuple(units), by_key, by_path, frozenset(apart), frozenset(adopted))
+
+
+def _groups(kinds: Iterable[Kind]) -> dict[str, dict[str, list[Kind]]]:
+    """The leaves of every folded path that may be a quantized module's."""
+    groups = by_module(kind for kind in kinds if kind.example)
+    return {path: leaves for path, leaves in sorted(groups.items()) if not TELLING.isdisjoint(leaves)}
+
+
+def _alike(leaves: Mapping[str, Sequence[Kind]]) -> bool:
+    """Whether all modules of a path have the same tensors."""
+    return all(len(found) == 1 for found in leaves.values()) and len(_counts(leaves)) == 1
+
+
+def _counts(leaves: Mapping[str, Sequence[Kind]]) -> set[int]:
+    return {sum(kind.count for kind in found) for found in leaves.values()}
+
+
+def _is_packed(leaves: Mapping[str, Sequence[Kind]]) -> bool:
+    """Whether the modules hold weights whose elements are not the parameters themselves."""
+    if not _CONTAINERS.isdisjoint(leaves):
+        return True
+    codes = {kind.dtype.code for leaf in _WEIGHTS for kind in leaves.get(leaf, ())}
+    return not _PACKING.isdisjoint(codes) or ("I8" in codes and "scale" in leaves)
+
+
+def _unit(leaves: Mapping[str, Sequence[Kind]]) -> Unit:
+    first = next(iter(leaves.values()))[0]
+    counts = _counts(leaves)
+    path = first.example if "" in leaves and first in leaves[""] else split_leaf(first.example)[0]
+    modules = counts.pop() if len(counts) == 1 else None
+    return Unit(path, {leaf: tuple(found) for leaf, found in leaves.items()}, modules)
+
+
+_Module = tuple[tuple[str, KindKey], ...]
+
+
+def _modules(named: Iterable[NamedKey], apart: Mapping[KindKey, str], adopted: set[KindKey]) -> dict[str, _Module]:
+    """What each module holds: its leaves with their kinds, sorted."""
+    found: dict[str, list[tuple[str, KindKey]]] = {}
+    for name, key in named:
+        if key in apart:
+            path, leaf = (name, "") if key in adopted else split_leaf(name)
+            found.setdefault(path, []).append((leaf, key))
+    return {path: tuple(sorted(held)) for path, held in found.items()}
+
+
+def _signatures(modules: Mapping[str, _Module]) -> dict[_Module, list[str]]:
+    """Modules that hold the same, in the order of their first."""
+    found: dict[_Module, list[str]] = {}
+    for path, held in modules.items():
+        found.setdefault(held, []).append(path)
+    return found
+
+
+def _alike_unit(paths: Sequence[str], signature: _Module, kinds: Mapping[KindKey, Kind]) -> Unit:
+    leaves: dict[str, tuple[Kind, ...]] = {}
+    for (leaf, key), times in Counter(signature).items():
+        kind = msgspec.structs.replace(kinds[key], count=times * len(paths), example=_name(paths[0], leaf))
+        leaves[leaf] = (*leaves.get(leaf, ()), kind)
+    return Unit(paths[0], leaves, len(paths))
+
+
+def _name(path: str, leaf: str) -> str:
+    return f"{path}.{leaf}" if leaf else path
+
+
+def parts_of(units: Units, named: Iterable[NamedKey]) -> Iterator[tuple[KindKey, int]]:
+    """For each tensor whose kind stands in several units, its kind and its unit."""
+    return ((key, units.number(name, key)) for name, key in named if key in units.apart)
