@@ -10,28 +10,32 @@ from tests.folders import Shapes, data_bytes, header_json
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
 
 
-def checkpoint_of(tensors: Shapes, config: Mapping[str, object] | None = None) -> Checkpoint:
+def checkpoint_of(
+    tensors: Shapes, config: Mapping[str, object] | None = None, metadata: Mapping[str, str] | None = None
+) -> Checkpoint:
     """A checkpoint of one file that holds these tensors, opened with their names."""
-    return checkpoint_in_parts({"": tensors}, {"": config} if config is not None else {})
+    return checkpoint_in_parts({"": tensors}, {"": config} if config is not None else {}, metadata)
 
 
 def checkpoint_in_parts(
-    parts: Mapping[str, Shapes], configs: Mapping[str, Mapping[str, object]] | None = None
+    parts: Mapping[str, Shapes],
+    configs: Mapping[str, Mapping[str, object]] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> Checkpoint:
     """A pipeline of these components, each in a file of its own."""
     found = {component: Config(values) for component, values in (configs or {}).items()}
     shards = tuple(
         Shard(f"{component or 'model'}.safetensors", header.nbytes + data_bytes(tensors), header, component=component)
         for component, tensors in parts.items()
-        for header in [header_of(tensors, found.get(component) or Config())]
+        for header in [header_of(tensors, found.get(component) or Config(), metadata)]
     )
     layout = "single" if tuple(parts) == ("",) else "pipeline"
     return Checkpoint(Ref("checkpoints/tiny", "local", "checkpoints/tiny"), "local", layout, shards, found)
 
 
-def header_of(tensors: Shapes, config: Config) -> Header:
+def header_of(tensors: Shapes, config: Config, metadata: Mapping[str, str] | None = None) -> Header:
     """The header of these tensors, MTP layers kept apart."""
-    raw = header_json(tensors)
+    raw = header_json(tensors, metadata)
     size = 8 + len(raw) + data_bytes(tensors)
     return parse_header(raw, size, apart=tuple(sorted({*mtp_marks(config), *marks_in(tensors)})))
 

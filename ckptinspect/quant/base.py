@@ -127,9 +127,7 @@ class Format(msgspec.Struct, frozen=True):
     evidence: str = "header"
 
 
-def packed(
-    unit: Unit, weight: Kind, shape: Shape, form: Format, serving: Iterable[str] = (), *, low_rank: Iterable[str] = ()
-) -> Explained:
+def packed(unit: Unit, weight: Kind, shape: Shape, form: Format, serving: Iterable[str] = ()) -> Explained:
     """The answer for a unit whose one weight has this logical shape; ``serving`` are leaves of its own scales."""
     return Explained(
         form.scheme,
@@ -139,9 +137,14 @@ def packed(
         {weight: elements_in(shape)},
         unit.all({*serving, *SERVING}) - {weight},
         {weight: shape},
-        unit.all(low_rank),
         unit=unit,
     )
+
+
+def counted(unit: Unit, weight: Kind, values: int, form: Format, serving: Iterable[str] = ()) -> Explained:
+    """The answer for a unit whose weight holds so many values, in a shape that is not known."""
+    answer = packed(unit, weight, (values,), form, serving)
+    return msgspec.structs.replace(answer, shapes={})
 
 
 def unknown(scheme: str, unit: Unit, weights: Iterable[Kind], reason: str, serving: Iterable[str] = ()) -> Explained:

@@ -15,9 +15,8 @@ from typing import ClassVar
 from ckptinspect.model import Kind
 from ckptinspect.quant.base import FLOATS, Explained, Format, Setting, Unit, packed, unknown
 from ckptinspect.quant.deciding import Reading, decided
-from ckptinspect.quant.packing import bits_of, ceil_div, values_in, words_of
+from ckptinspect.quant.packing import bits_of, ceil_div, group_of, values_in, words_of
 
-_SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 _BITS = range(1, 9)
 
 
@@ -34,7 +33,7 @@ class CtPack:
             return None
         order = unit.only("weight_g_idx")
         if order is not None and order.rank == 1:
-            found = self._by_order(weight, order)
+            found = _by_order(weight, order, scale)
         else:
             found = decided(unit.path, list(_readings(unit, weight, scale)), setting)
         if found is None:
@@ -46,10 +45,12 @@ class CtPack:
         form = Format(self.name, reading.bits, reading.group_size, evidence)
         return packed(unit, weight, (*weight.shape[:-1], reading.inputs), form)
 
-    def _by_order(self, weight: Kind, order: Kind) -> tuple[Reading, str] | None:
-        inputs, words = order.shape[0], weight.shape[-1]
-        bits = [bits for bits in _BITS if words in {words_of(inputs, bits), ceil_div(inputs, 32 // bits)}]
-        return (Reading(inputs, bits[0], None), "header") if bits else None
+
+def _by_order(weight: Kind, order: Kind, scale: Kind) -> tuple[Reading, str] | None:
+    """The reading where the order of the inputs tells how many there are."""
+    inputs, words = order.shape[0], weight.shape[-1]
+    bits = [bits for bits in _BITS if words in {words_of(inputs, bits), ceil_div(inputs, 32 // bits)}]
+    return (Reading(inputs, bits[0], group_of(inputs, scale.shape[-1])), "header") if bits else None
 
 
 def _readings(unit: Unit, weight: Kind, scale: Kind) -> Iterator[Reading]:
@@ -62,7 +63,7 @@ def _readings(unit: Unit, weight: Kind, scale: Kind) -> Iterator[Reading]:
         for inputs in values:
             if groups == 1:
                 yield Reading(inputs, bits, None)
-            elif inputs % groups == 0 and inputs // groups in _SIZES:
+            elif inputs % groups == 0:
                 yield Reading(inputs, bits, inputs // groups)
 
 

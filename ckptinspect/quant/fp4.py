@@ -16,6 +16,8 @@ branch beside the weight. Layouts: compressed-tensors ``compressors/nvfp4``, ``m
 
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from ckptinspect.model import Shape
 from ckptinspect.quant.base import BYTES, EXPONENTS, Explained, Format, Setting, Unit, packed
 from ckptinspect.quant.packing import ceil_div, last_times
@@ -37,7 +39,7 @@ class Nvfp4:
             group = _group(weight.shape, scale.shape)
             if group is not None:
                 shape = last_times(weight.shape, 2)
-                return packed(unit, weight, shape, Format(self.name, 4, group), low_rank=_SVD)
+                return replace(packed(unit, weight, shape, Format(self.name, 4, group)), low_rank=unit.all(_SVD))
         return None
 
 

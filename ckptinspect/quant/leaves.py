@@ -9,7 +9,14 @@ _BEHIND = (
     *("weight_scale_inv", "weight_global_scale", "input_global_scale", "activation_scale", "weight_scale_2"),
     *("weight_scale", "input_scale", "scale_inv", "blocks", "scales", "scale"),
 )
-_ITSELF = ("weight", "input", "output")
+# Leaves of a module that end in the same way.
+_ITSELF = ("weight", "input", "output", "_weight")
+_WHOLE = frozenset(
+    (
+        *("q_scale", "k_scale", "v_scale", "prob_scale", "k_cache_scale", "v_cache_scale", "activation_scale"),
+        *("embedding_scale", "act_scale", "act_global_scale", "pre_quant_scale", "bias_scale"),
+    )
+)
 # bitsandbytes and quanto name what belongs to a weight behind it, with a dot.
 _PACKED = ".weight."
 _STATE = ".quant_state."
@@ -20,9 +27,10 @@ TELLING = frozenset(
         *("qweight", "qzeros", "g_idx", "wscales", "weight_packed", "weight_scale", "weight_scale_inv", "scale_inv"),
         *("weight_scales", "scale_weight", "weight_scale_2", "weight_global_scale", "scales", "weight.absmax"),
         *("absmax", "SCB", "blocks", "W_q", "weight._data", "weight._data._data", "codes", "centroids.weight"),
-        *("indices", "dense_weights", "B", "trellis", "q_weight", "tables2", "embedding_quantized", "dqweight"),
+        *("indices", "dense_weights", "B", "B_24", "trellis", "q_weight", "tables2", "embedding_quantized", "dqweight"),
         *("_weight_qdata", "compressed", "bitmask", "weight.compressed", "comfy_quant", "activation_scale"),
         *("input_scale", "k_scale", "v_scale", "q_scale", "k_cache_scale", "v_cache_scale", "scale", "meta"),
+        *("act_global_scale", "forward_hadamard_matrix", "input_activation_scale", "output_activation_scale"),
     )
 )
 """Leaves of which a quantized module has at least one; other modules may have them too."""
@@ -47,7 +55,7 @@ def split_leaf(name: str) -> tuple[str, str]:
         above, _, word = path.rpartition(".")
         return above, f"{word}.weight"
     for suffix in _BEHIND:
-        if leaf.endswith(f"_{suffix}") and not leaf.startswith(_ITSELF):
+        if leaf.endswith(f"_{suffix}") and not leaf.startswith(_ITSELF) and leaf not in _WHOLE:
             return name[: -len(suffix) - 1], suffix
     return path, leaf
 

@@ -21,10 +21,12 @@ _CONTAINERS = frozenset(
     (
         *("qweight", "weight_packed", "W_q", "blocks", "codes", "trellis", "q_weight", "B", "indices", "absmax"),
         *("weight.absmax", "dense_weights", "embedding_quantized", "compressed", "weight.compressed"),
-        *("_weight_qdata", "weight._data._data"),
+        *("_weight_qdata", "weight._data", "weight._data._data", "B_24", "dqweight", "forward_hadamard_matrix"),
     )
 )
 _WEIGHTS = ("weight", "")
+# What stands beside bytes that are a parameter each, which need not be told apart.
+_BYTEWISE = frozenset({"SCB", "weight_scale"})
 _PACKING = frozenset({"U8", "U16", "U32", "U64", "I16", "I32", "I64"})
 
 
@@ -93,7 +95,7 @@ def _is_packed(leaves: Mapping[str, Sequence[Kind]]) -> bool:
     if not _CONTAINERS.isdisjoint(leaves):
         return True
     codes = {kind.dtype.code for leaf in _WEIGHTS for kind in leaves.get(leaf, ())}
-    return not _PACKING.isdisjoint(codes) or ("I8" in codes and "scale" in leaves)
+    return not _PACKING.isdisjoint(codes) or ("I8" in codes and _BYTEWISE.isdisjoint(leaves))
 
 
 def _unit(leaves: Mapping[str, Sequence[Kind]]) -> Unit:

@@ -1,0 +1,48 @@
+"""quanto: a tensor subclass taken apart into its data and its scale.
+
+8 bits: ``weight._data`` I8 or FP8 [N, K], ``weight._scale``. 4 and 2 bits: ``weight._data._data`` U8, packed along the
+first dimension of the groups [N*K/g, g], beside ``weight._scale`` and ``weight._shift`` with a row for each group; so
+the rows of both tell the bits. Scalars ``input_scale`` and ``output_scale`` are of the activations. Groups along the
+inputs, [g, N*K/g], hide their size from the header. Layout: optimum-quanto ``tensor/packed.py``, ``grouped.py``.
+"""
+
+from typing import ClassVar
+
+from ckptinspect.model import Kind
+from ckptinspect.quant.base import BYTES, FP8, Explained, Format, Setting, Unit, counted, packed, unknown
+from ckptinspect.quant.packing import ceil_div
+
+_SERVING = ("weight._scale", "weight._shift")
+
+
+class Quanto:
+    """quanto's bytes and packed bits."""
+
+    name: ClassVar[str] = "quanto"
+
+    def explain(self, unit: Unit, setting: Setting) -> Explained | None:
+        scale = unit.only("weight._scale")
+        if scale is None:
+            return None
+        weight = unit.only("weight._data", BYTES | FP8)
+        if weight is not None and weight.rank >= 2:
+            return packed(unit, weight, weight.shape, Format(self.name, 8, None), _SERVING)
+        weight = unit.only("weight._data._data", frozenset({"U8"}))
+        if weight is None or weight.rank != 2 or "weight._shift" not in unit.leaves:
+            return None
+        return self._bits(unit, weight, scale, setting)
+
+    def _bits(self, unit: Unit, weight: Kind, scale: Kind, setting: Setting) -> Explained:
+        rows, columns = weight.shape
+        if scale.rank == 2 and scale.shape[1] == 1:
+            for bits in (4, 2):
+                if ceil_div(scale.shape[0] * bits, 8) == rows:
+                    form = Format(self.name, bits, columns)
+                    return counted(unit, weight, scale.shape[0] * columns, form, _SERVING)
+        claimed = {claim.bits for claim in setting.claims.about(unit.path)} & {2, 4}
+        if scale.rank == 2 and scale.shape == (1, columns) and len(claimed) == 1:
+            bits = claimed.pop() or 4
+            form = Format(self.name, bits, rows * 8 // bits, "config")
+            return counted(unit, weight, weight.elements * 8 // bits, form, _SERVING)
+        reason = "the scales do not say how many rows of values are in a byte, and the config does not either"
+        return unknown(self.name, unit, [weight], reason, _SERVING)
