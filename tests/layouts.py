@@ -261,7 +261,9 @@ def metal(outputs: int, inputs: int, bits: int = 4, group: int = 64) -> Leaves:
     }
 
 
-HQQ_STATE: Leaves = dict.fromkeys(("nbits", "group_size", "shape", "axis", "packing", "unpack_view_dtype", "channel_wise", "optimize"), ("U8", (8,))) | {"view_as_float": ("U8", ()), "encoded_state_dict": ("U8", ()), "offload_meta": ("U8", ())}
+HQQ_STATE: Leaves = dict.fromkeys(
+    ("nbits", "group_size", "shape", "axis", "packing", "unpack_view_dtype", "channel_wise", "optimize"), ("U8", (8,))
+) | {"view_as_float": ("U8", ()), "encoded_state_dict": ("U8", ()), "offload_meta": ("U8", ())}
 
 
 def hqq(outputs: int, inputs: int, bits: int = 4, group: int = 64, axis: int = 1) -> Leaves:

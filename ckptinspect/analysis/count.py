@@ -132,7 +132,7 @@ class _Judge:
         self.places = {kind.key: self.naming.place(kind.example, component) for kind in self.kinds}
         metadata = {key: value for header in headers for key, value in header.metadata.items()}
         self.quantized = Quantized(shards, self.kinds, config, metadata)
-        self.ties = ties_in(self.kinds, self.places, config, metadata, marks)
+        self.ties = tuple(map(self._unpacked, ties_in(self.kinds, self.places, config, metadata, marks)))
         self._copied = {
             (self.places[kind.key].role, kind.shape)
             for kind in self.kinds
@@ -141,6 +141,16 @@ class _Judge:
         self._has_originals = any(place.module not in {"ema", "scheduler"} for place in self.places.values())
         self._tied = {tie.name for tie in self.ties if tie.stored}
         self._verdicts = {kind.key: self._verdict(kind) for kind in self.kinds}
+
+    def _unpacked(self, tie: Tie) -> Tie:
+        """The tie of a packed weight, with the parameters that it holds; and of a head that is stored packed."""
+        held = self.quantized.held
+        elements = held.get(tie.tied_to, tie.elements)
+        head = tie.name.removesuffix("weight")
+        packed = [name for name, held_there in held.items() if name.startswith(head) and held_there == elements]
+        if not tie.stored and head.endswith(".") and len(packed) == 1:
+            return replace(tie, name=packed[0], stored=True, elements=elements)
+        return replace(tie, elements=elements)
 
     def rows(self, shards: Sequence[Shard], *, by_shard: bool) -> Iterator[Row]:
         """The rows of some shards: what one repeats from another is a row of its own."""

@@ -11,6 +11,7 @@ from ckptinspect.model import Checkpoint, Note
 from ckptinspect.text import few, listed, number_of, quoted
 
 _ONE_OF_MANY = re.compile(r".*\d{1,6}-of-(\d{1,6})(?:\.\w+)?\.safetensors")
+_REASONS = 3
 _SAYS = {"config": "by the config", "class": "by its model class", "metadata": "by the file's metadata"}
 
 
@@ -23,6 +24,7 @@ def notes_on(checkpoint: Checkpoint, counted: Count) -> tuple[Note, ...]:
         *_ties(checkpoint, counted),
         *_integers(counted),
         *_mtp(counted),
+        *(note for quantized in counted.quantized.values() for note in quantized.notes),
         *_unexplained(counted),
         *_alternatives(checkpoint),
     )
@@ -96,10 +98,10 @@ def _unexplained(counted: Count) -> Iterator[Note]:
         return
     tensors = sum(row.kind.count for row in rows)
     elements = sum(row.tally.unexplained for row in rows)
-    why = sorted(
-        {f"{row.kind.dtype.code} of unknown width" if row.kind.dtype.bits is None else "packed weights" for row in rows}
-    )
-    what = f"{elements:,} stored elements in {tensors:,} tensors are not explained ({', '.join(why)})"
+    why = {found.reason for found in counted.explained if found.reason}
+    why |= {f"{row.kind.dtype.code} of unknown width" for row in rows if row.kind.dtype.bits is None}
+    reasons = "; ".join(sorted(why)[:_REASONS]) or "packed weights"
+    what = f"{elements:,} stored elements in {tensors:,} tensors are not explained ({reasons})"
     yield Note("unexplained", f"{what}: the parameters are those of the rest")
 
 

@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.fold import templates
-from ckptinspect.model import Config, Kind, KindKey, Shape, Shard, Tensor
+from ckptinspect.model import Config, Kind, KindKey, Note, Shape, Shard, Tensor
 from ckptinspect.quant.base import Explained, Setting, Unit
-from ckptinspect.quant.claims import Claims, quantization_of
+from ckptinspect.quant.claims import Claims
 from ckptinspect.quant.neighbours import Neighbours
 from ckptinspect.quant.units import NamedKey, Units, parts_of, units_of
 
@@ -32,7 +33,9 @@ class Quantized:
     def __init__(
         self, shards: Sequence[Shard], kinds: Sequence[Kind], config: Config, metadata: Mapping[str, str]
     ) -> None:
-        self.claims = Claims(quantization_of(config))
+        self.claims = Claims(config)
+        self._kinds = kinds
+        self._config = config
         self.units = _units(shards, kinds)
         self.explained = tuple(_explained(self.units.units, kinds, config, metadata, self.claims))
         self._verdicts = {
@@ -46,6 +49,26 @@ class Quantized:
     def found(self) -> tuple[Explained, ...]:
         """The units that a scheme explains or recognises."""
         return tuple(found for found in self.explained if found is not None)
+
+    @cached_property
+    def held(self) -> dict[str, int]:
+        """The parameters of each packed weight that is alone in its kind, by its name."""
+        return {
+            kind.example: parameters
+            for found in self.found
+            for kind, parameters in found.parameters.items()
+            if kind.count == 1 and parameters is not None
+        }
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """Where config and headers disagree."""
+        if not self.claims and not self.found:
+            return ()
+        from ckptinspect.quant.witness import disagreements, doubtful_biases
+
+        small = any((kind.dtype.bits or 0) <= 8 and kind.rank > 1 for kind in self._kinds)
+        return (*disagreements(self.claims, self.found, stored_small=small), *doubtful_biases(self.found, self._config))
 
     def verdict(self, kind: Kind, unit: int | None = None) -> Verdict | None:
         """What a scheme says of tensors of this kind, in this unit where the kind stands in several."""

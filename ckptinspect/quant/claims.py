@@ -76,10 +76,11 @@ class _Group(msgspec.Struct, frozen=True):
 
 
 class Claims:
-    """The quantization section of a config (``values`` empty where there is none)."""
+    """The quantization section of a config, empty where there is none."""
 
-    def __init__(self, section: Config) -> None:
-        self.section = section
+    def __init__(self, config: Config) -> None:
+        section = self.section = quantization_of(config)
+        self._small_experts = any("4" in text for text in _expert_dtypes(config, section))
         self.not_understood: list[str] = []
         self._patterns = 0
         self.method = _method(section)
@@ -108,6 +109,8 @@ class Claims:
             found += [group.claim for group in self._groups if group.covers(path)][:1]
         if not found and self._groups:
             found += [group.claim for group in self._groups]
+        if self._small_experts and "experts" in path:
+            found.append(Claim(4, 32))
         return tuple(dict.fromkeys([*found, *([] if self._groups else [self.general])]))
 
     def leaves_out(self, path: str) -> bool:
@@ -175,6 +178,12 @@ class Claims:
                     yield path, _general(Config({str(key): item for key, item in value.items()}), self.method)
 
 
+def _expert_dtypes(config: Config, section: Config) -> Iterator[str]:
+    """The dtypes that a config gives to experts alone: ``fp4`` in DeepSeek-V4, ``mxfp4`` in MiMo."""
+    for part in (config, config.section("text_config"), section):
+        yield from (text for key in ("expert_dtype", "store_dtype") if (text := part.text(key)) is not None)
+
+
 def _method(section: Config) -> str:
     return (section.text("quant_method") or "").lower().replace("_", "-")
 
@@ -201,6 +210,9 @@ def _general(section: Config, method: str) -> Claim:
     weights = section.text("weights", "weights_dtype")
     if method == "quanto" and weights is not None:
         return _claim(_TYPES.get(weights), None, weights)
+    block = section.values.get("weight_block_size")
+    if isinstance(block, list) and block and type(block[0]) is int:
+        group = block[0]
     mode = section.text("mode")
     if bits is None and method.replace("-", "_") in _FIXED:
         bits, of_method = _FIXED[method.replace("-", "_")]

@@ -23,6 +23,9 @@ _WITHOUT = frozenset(
     )
 )
 _QUERIES_ONLY = frozenset(("qwen2", "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"))
+# And those whose linears all have them.
+_WITH = frozenset(("opt", "bloom", "gpt2", "gpt_neox", "gptj", "codegen", "phi", "gpt_bigcode", "starcoder2", "mpt"))
+_FLAGS = ("attention_bias", "qkv_bias", "bias", "use_bias")
 _TEXT = ("text_config", "llm_config", "language_config")
 
 
@@ -32,6 +35,11 @@ def is_phantom(explained: Explained, setting: Setting) -> Explained:
     if unit is None or not (biases := unit.all(("bias",))) or not _has_none(unit.path, setting.config):
         return explained
     return replace(explained, phantom=biases)
+
+
+def has_biases(config: Config) -> bool:
+    """Whether all linears of the model class have a bias."""
+    return config.text("model_type") in _WITH or _flag(config, config.section(*_TEXT), *_FLAGS) is True
 
 
 def _has_none(path: str, config: Config) -> bool:

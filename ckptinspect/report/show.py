@@ -13,7 +13,8 @@ from ckptinspect.model import Checkpoint, Note, Tally
 from ckptinspect.naming.base import MODULES
 from ckptinspect.report import v1
 from ckptinspect.report.common import failed_data, files_data, notes_data, ref_data, sorted_rows, title_of
-from ckptinspect.report.document import Block, Cell, Column, Format, Report, Sum, Table
+from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Report, Sum, Table
+from ckptinspect.report.quantization import quantization_data, quantization_lines
 
 _FIGURES = tuple(name for name in v1.GroupData.__struct_fields__ if name != "key")
 _DEFAULT = keys_of("module,dtype")
@@ -30,6 +31,8 @@ def show_report(
     groups = sorted_rows(_groups(grouped, by), sort, _sortable(by))
     data = _data(checkpoint, counted, by, groups, limit)
     blocks: list[Block] = [_table(data)]
+    if data.quantization is not None:
+        blocks.append(Lines(quantization_lines(data.quantization)))
     if len(data.decomposition) > 1:
         blocks.append(_decomposition(counted))
     notes = tuple(note.message for note in data.notes)
@@ -82,7 +85,7 @@ def _data(
         left_out=len(groups) - len(shown),
         decomposition=tuple(v1.PartData(what, elements) for what, elements in counted.decomposition),
         active_parameters=used.per_token if used.routed else None,
-        quantization=_quantization(counted),
+        quantization=quantization_data(counted),
         tied=tuple(_ties(counted)),
         alternatives=checkpoint.alternatives,
         failed=failed_data(checkpoint),
@@ -136,18 +139,6 @@ def _modules(counted: Count) -> tuple[v1.ModuleData, ...]:
         dtypes = _dtypes([row for row in counted.rows if row.place.module == name])
         found.append(v1.ModuleData(name, t.tensors, t.stored, t.parameters, t.nbytes, dtypes))
     return tuple(found)
-
-
-def _quantization(counted: Count) -> v1.QuantizationData | None:
-    """The scheme that holds the most parameters, or elements where those are not known."""
-    weights: dict[tuple[str, float | None, int | None, str], int] = {}
-    for unit in counted.explained:
-        key = (unit.scheme, unit.bits, unit.group_size, unit.evidence)
-        held = sum((parameters or kind.elements) * kind.count for kind, parameters in unit.parameters.items())
-        weights[key] = weights.get(key, 0) + held
-    if not weights:
-        return None
-    return v1.QuantizationData(*max(weights, key=lambda key: (weights[key], key[0])))
 
 
 def _ties(counted: Count) -> Iterator[v1.TieData]:

@@ -84,13 +84,36 @@ class PartData(msgspec.Struct, frozen=True):
     elements: int
 
 
-class QuantizationData(msgspec.Struct, frozen=True):
-    """The scheme that most of the weights are stored in."""
+class SchemeData(msgspec.Struct, frozen=True):
+    """Modules packed in one way. ``bits_per_weight`` are those of weights and bookkeeping (scales, zero points,
+    maps) together over the parameters; null where ``parameters`` is, since not all are explained.
+    """
 
     scheme: str
     bits: float | None
     group_size: int | None
     evidence: str
+    modules: int
+    parameters: int | None
+    weight_bytes: int
+    bookkeeping_bytes: int
+    bits_per_weight: float | None
+
+
+class QuantizationData(msgspec.Struct, frozen=True):
+    """The scheme that most of the weights are stored in, and (``schemes``) all that there are, largest first.
+
+    ``evidence`` is header, neighbour or config; ``group_size`` null where there are no groups; ``bits_per_weight``
+    and ``bookkeeping_bytes`` are those of all quantized modules together.
+    """
+
+    scheme: str
+    bits: float | None
+    group_size: int | None
+    evidence: str
+    bits_per_weight: float | None
+    bookkeeping_bytes: int
+    schemes: tuple[SchemeData, ...]
 
 
 class TieData(msgspec.Struct, frozen=True):

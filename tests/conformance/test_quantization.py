@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from ckptinspect.analysis.count import Count, count
+from ckptinspect.analysis.count import count
 from ckptinspect.analysis.keys import KEYS
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.names import by_tensor
@@ -454,7 +454,3 @@ def test_what_neither_header_nor_neighbours_nor_config_prove_is_unexplained(name
     assert counted.total.unexplained > 0
     assert counted.total.parameters == (case.outputs if case.bias else 0)
     assert all(found.reason for found in counted.explained if None in found.parameters.values())
-
-
-def tally_of(counted: Count) -> tuple[int, int]:
-    return counted.total.parameters, counted.total.unexplained

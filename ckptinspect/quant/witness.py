@@ -1,0 +1,122 @@
+"""The config's claims beside what the headers show: where they disagree the headers count, and a note says so."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from ckptinspect.model import Config, Note
+from ckptinspect.quant.base import Explained, Unit
+from ckptinspect.quant.claims import Claims
+from ckptinspect.quant.phantom import has_biases
+from ckptinspect.text import few, number_of, quoted
+
+CODE = "quantization-config"
+# The layouts that each method writes, by the names of its config; of others anything is believed.
+_LAYOUTS: Mapping[str, frozenset[str]] = {
+    "gptq": frozenset({"gptq", "marlin", "marlin-24", "qqq", "gguf", "exl3", "fp8"}),
+    "awq": frozenset({"awq", "marlin"}),
+    "bitsandbytes": frozenset({"bnb-4bit", "bnb-8bit"}),
+    "fp8": frozenset({"fp8", "mxfp8", "mxfp4"}),
+    "fbgemm-fp8": frozenset({"fp8"}),
+    "mxfp4": frozenset({"mxfp4"}),
+    "hqq": frozenset({"hqq"}),
+    "sinq": frozenset({"sinq"}),
+    "quanto": frozenset({"quanto"}),
+    "eetq": frozenset({"eetq"}),
+    "aqlm": frozenset({"aqlm"}),
+    "vptq": frozenset({"vptq"}),
+    "spqr": frozenset({"spqr"}),
+    "higgs": frozenset({"higgs"}),
+    "fp-quant": frozenset({"fp-quant"}),
+    "bitnet": frozenset({"bitnet"}),
+    "torchao": frozenset({"torchao"}),
+    "exl2": frozenset({"exl2"}),
+    "exl3": frozenset({"exl3"}),
+    "gguf": frozenset({"gguf"}),
+}
+
+
+def disagreements(claims: Claims, explained: Iterable[Explained], *, stored_small: bool) -> Iterator[Note]:
+    """What is to be said of the config; ``stored_small`` tells whether some weights are in 8 bits or fewer."""
+    if not claims:
+        return
+    found = [one for one in explained if one.parameters and one.unit is not None]
+    if not found:
+        if (said := _said(claims)) and not stored_small:
+            what = f"the config says that the weights are quantized ({said}), and no tensor shows it"
+            yield Note(CODE, f"{what}: they are counted as they are stored")
+    else:
+        yield from _layout(claims, found)
+        yield from _figures(claims, found, _other_bits)
+        yield from _figures(claims, found, _other_groups)
+        yield from _left_out(claims, found)
+    if claims.not_understood:
+        entries = few([quoted(entry) for entry in claims.not_understood])
+        count = number_of(len(claims.not_understood), "pattern")
+        yield Note(CODE, f"{count} of the quantization config, which are not followed, decide nothing: {entries}")
+
+
+def _said(claims: Claims) -> str:
+    bits = claims.general.bits
+    return quoted(claims.method) if claims.method else f"{bits} bits" if bits else ""
+
+
+def _layout(claims: Claims, found: Sequence[Explained]) -> Iterator[Note]:
+    layouts, known = {one.scheme for one in found}, _LAYOUTS.get(claims.method)
+    if known is not None and known.isdisjoint(layouts):
+        laid_out = ", ".join(sorted(layouts))
+        yield Note(
+            CODE,
+            f"the config says {quoted(claims.method)}, and the tensors are laid out as {laid_out}: the headers count",
+        )
+
+
+def _figures(
+    claims: Claims, found: Sequence[Explained], differs: Callable[[Claims, Explained], str | None]
+) -> Iterator[Note]:
+    """One note for each pair of what is claimed and what is there."""
+    modules: dict[str, list[Unit]] = {}
+    for one in found:
+        if one.unit is not None and (difference := differs(claims, one)) is not None:
+            modules.setdefault(difference, []).append(one.unit)
+    for difference, units in modules.items():
+        count = sum(unit.modules or 1 for unit in units)
+        some = f"{number_of(count, 'module')}, such as {quoted(units[0].path)}"
+        yield Note(CODE, f"the config says {difference} ({some}): the headers count")
+
+
+def _other_bits(claims: Claims, one: Explained) -> str | None:
+    about = claims.about(one.unit.path if one.unit is not None else "")
+    said = {claim.bits for claim in about}
+    if one.bits is None or one.bits != int(one.bits) or None in said or not said or one.bits in said:
+        return None
+    bits = " or ".join(str(bits) for bits in sorted(bit for bit in said if bit is not None))
+    return f"{bits} bits, and the headers show {int(one.bits)}"
+
+
+def _other_groups(claims: Claims, one: Explained) -> str | None:
+    about = claims.about(one.unit.path if one.unit is not None else "")
+    said = {claim.group_size for claim in about if claim.bits in {None, one.bits}}
+    if one.group_size is None or None in said or not said or one.group_size in said:
+        return None
+    sizes = " or ".join(str(size) for size in sorted(size for size in said if size is not None))
+    return f"groups of {sizes}, and the headers show groups of {one.group_size}"
+
+
+def _left_out(claims: Claims, found: Sequence[Explained]) -> Iterator[Note]:
+    paths = [one.unit.path for one in found if one.unit is not None and claims.leaves_out(one.unit.path)]
+    if paths:
+        names = few([quoted(path) for path in paths])
+        what = "is" if len(paths) == 1 else "are"
+        yield Note(CODE, f"the config leaves out of the quantization what {what} quantized in the headers: {names}")
+
+
+def doubtful_biases(explained: Iterable[Explained], config: Config) -> Iterator[Note]:
+    """Biases that AutoGPTQ may have written, where nobody says whether the model has them."""
+    found = [one.unit for one in explained if one.scheme == "gptq" and one.unit is not None]
+    biases = [kind for unit in found for kind in unit.all(("bias",))]
+    if not found or not all("bias" in unit.leaves for unit in found) or any(one.phantom for one in explained):
+        return
+    if has_biases(config):
+        return
+    elements = sum(kind.elements * kind.count for kind in biases)
+    what = f"every quantized module has a bias, {number_of(elements, 'parameter')} in all"
+    yield Note("quantizer-biases", f"{what}: if the model has none, they are zeros that AutoGPTQ wrote")
