@@ -278,8 +278,63 @@ def hqq(outputs: int, inputs: int, bits: int = 4, group: int = 64, axis: int = 1
     }
 
 
-def sinq(outputs: int, inputs: int, bits: int = 4) -> Leaves:
+def sinq(outputs: int, inputs: int, bits: int = 4, group: int = 64) -> Leaves:
+    rows = outputs * inputs // group
+    held = {8: 1, 4: 2, 2: 4, 6: 5, 5: 6, 3: 10}[bits]
+    return {
+        "W_q": ("U8" if bits in {2, 4, 8} else "I32", (ceil_div(rows, held), group)),
+        "meta.scale.x": ("U8", (32, rows // 32)),
+        "meta.scale.m": ("F16", (1, rows // 32)),
+        "meta.scale.s": ("F16", (1, rows // 32)),
+        "meta.scale2": ("F16", (1, inputs)),
+        "meta.zero.x": ("U8", (rows, 1)),
+        "meta.zero.m": ("F16", (1, 1)),
+        "meta.zero.s": ("F16", (1, 1)),
+    }
+
+
+def sinq_sealed(outputs: int, inputs: int, bits: int = 4) -> Leaves:
     return {"W_q": ("U8", (outputs, inputs * bits // 8)), "meta": ("U8", (4096,))}
+
+
+def quark(outputs: int, inputs: int, bits: int = 4, group: int = 128) -> Leaves:
+    return {
+        "weight": ("I32", (inputs, ceil_div(outputs * bits, 32))),
+        "weight_scale": ("BF16", (inputs // group, outputs)),
+        "weight_zero_point": ("I32", (inputs // group, ceil_div(outputs * bits, 32))),
+    }
+
+
+def quark_rows(outputs: int, inputs: int, bits: int = 4) -> Leaves:
+    return {
+        "weight": ("I32", (outputs, ceil_div(inputs * bits, 32))),
+        "weight_scale": ("BF16", (outputs,)),
+        "weight_zero_point": ("I32", (ceil_div(outputs * bits, 32),)),
+    }
+
+
+def paroquant(outputs: int, inputs: int, group: int = 128) -> Leaves:
+    return awq_gemm(outputs, inputs, 4, group) | {
+        "theta": ("F16", (8, inputs // 2)),
+        "pairs": ("I16", (8, inputs)),
+        "channel_scales": ("F16", (1, inputs)),
+    }
+
+
+def bnb4_of_gptqmodel(outputs: int, inputs: int) -> Leaves:
+    blocks = ceil_div(outputs * inputs, 64)
+    return {
+        "weight": ("U8", (outputs * inputs // 2, 1)),
+        "weight_absmax": ("U8", (blocks,)),
+        "weight_quant_map": ("F32", (16,)),
+        "weight_nested_absmax": ("F32", (ceil_div(blocks, 256),)),
+        "weight_nested_quant_map": ("F32", (256,)),
+        "weight_quant_state": ("U8", (170,)),
+    }
+
+
+def nvfp4_e5m3(outputs: int, inputs: int) -> Leaves:
+    return {"weight_packed": ("U8", (outputs, inputs // 2)), "weight_scale": ("U8", (outputs, inputs // 16))}
 
 
 def quanto8(outputs: int, inputs: int, code: str = "I8") -> Leaves:

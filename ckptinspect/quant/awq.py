@@ -6,7 +6,8 @@
 | gemv | I32 [N, K/p] | I32 [N, w] | [N, w*p] |
 | gemv_fast, llm-awq | I16 [N/4, K] | float [w*8, N] | [w*8, N] |
 
-p = 32/b values stand in a word. The zero points tell p, so that all three are exact. The fourth version, marlin, is
+p = 32/b values stand in a word. The zero points tell p, so that all three are exact. ParoQuant is gemm after pairwise
+rotations (``theta``, ``pairs``, ``channel_scales``). The fourth version, marlin, is
 ``marlin.py``. AutoRound's ``auto_round:auto_awq`` is gemm. Layout: AutoAWQ ``awq/modules/linear``.
 """
 
@@ -17,6 +18,7 @@ from ckptinspect.quant.base import FLOATS, Explained, Format, Setting, Unit, pac
 from ckptinspect.quant.packing import bits_of, ceil_div, group_of
 
 _SERVING = ("qzeros", "scales")
+_ROTATION = ("theta", "pairs", "channel_scales")
 _WORDS = frozenset({"I32", "U32"})
 _BITS = (2, 4, 8)
 _INTERLEAVED = 4
@@ -46,13 +48,14 @@ class Awq:
             return None
         if scales.shape[-2] > inputs:
             return None
-        form = Format(self.name, bits, group_of(inputs, scales.shape[-2]))
-        return packed(unit, weight, (*weight.shape[:-2], outputs, inputs), form, _SERVING)
+        name = "paroquant" if "theta" in unit.leaves and "pairs" in unit.leaves else self.name
+        form = Format(name, bits, group_of(inputs, scales.shape[-2]))
+        return packed(unit, weight, (*weight.shape[:-2], outputs, inputs), form, (*_SERVING, *_ROTATION))
 
     def _gemv(self, unit: Unit, weight: Kind, zeros: Kind, scales: Kind) -> Explained | None:
         outputs, words = weight.shape[-2], weight.shape[-1]
-        bits = bits_of(scales.shape[-1], zeros.shape[-1], choices=_BITS)
-        if bits is None or not outputs == zeros.shape[-2] == scales.shape[-2]:
+        bits, rest = divmod(32 * zeros.shape[-1], scales.shape[-1] or 1)
+        if rest or bits not in _BITS or not outputs == zeros.shape[-2] == scales.shape[-2]:
             return None
         inputs = words * 32 // bits
         form = Format(self.name, bits, _group(inputs, zeros.shape[-1], 32 // bits))

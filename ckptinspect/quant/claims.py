@@ -86,6 +86,7 @@ class Claims:
         self.method = _method(section)
         self._ignored = self._names(_ignored(section))
         self._groups = tuple(self._grouped())
+        self._rules = tuple(self._ruled())
         self._modules = dict(self._by_module())
         self._folded: dict[str, list[Claim]] = {}
         for path, claim in self._modules.items():
@@ -106,7 +107,9 @@ class Claims:
         found = [self._modules[path]] if path in self._modules else []
         found += self._folded.get(path.translate(_DIGITS), ())
         if not found and len(path) < _MAX_NAME:
-            found += [group.claim for group in self._groups if group.covers(path)][:1]
+            rules = (rule.claim for rule in self._rules if rule.covers(path))
+            groups = (group.claim for group in self._groups if group.covers(path))
+            found += [claim for claim in (next(rules, None), next(groups, None)) if claim is not None][:1]
         if not found and self._groups:
             found += [group.claim for group in self._groups]
         if self._small_experts and "experts" in path:
@@ -165,6 +168,18 @@ class Claims:
             every = not targets or any("." not in target and target[:1].isupper() for target in targets)
             yield _Group(claim, names, patterns, every)
 
+    def _ruled(self) -> Iterator[_Group]:
+        """What is said of modules by patterns: ``dynamic`` of GPTQModel, Gemma's and AutoRound's tables."""
+        for key, anywhere in (("dynamic", False), ("module_quant_configs", True), ("extra_config", True)):
+            for entry, value in self.section.section(key).values.items():
+                text = entry.removeprefix("+:")
+                if not isinstance(value, dict) or entry.startswith("-:") or (anywhere and _is_plain(text)):
+                    continue
+                pattern = self._pattern(f".*(?:{text})" if anywhere else text, entry)
+                if pattern is not None:
+                    claim = _general(Config({str(name): item for name, item in value.items()}), self.method)
+                    yield _Group(claim, frozenset(), (pattern,), every=False)
+
     def _by_module(self) -> Iterator[tuple[str, Claim]]:
         """What is said of single modules: by MLX at the top level, by AutoRound, ModelOpt, VPTQ in a table."""
         tables = [self.section.section(key) for key in ("extra_config", "quantized_layers", "config_for_layers")]
@@ -176,6 +191,11 @@ class Claims:
                     break
                 if isinstance(value, dict) and path != "config_groups":
                     yield path, _general(Config({str(key): item for key, item in value.items()}), self.method)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a key is a module's name and no pattern."""
+    return all(character.isalnum() or character in "._-" for character in text)
 
 
 def _expert_dtypes(config: Config, section: Config) -> Iterator[str]:

@@ -6,6 +6,7 @@
 | NVFP4, ModelOpt, ComfyUI | ``weight`` U8 [N, K/2] | F8_E4M3 [N, K/16], ``weight_scale_2`` |
 | MXFP4, compressed-tensors, Quark, MiMo | ``weight_packed`` or ``weight`` U8 [N, K/2] | U8 [N, K/32] |
 | MXFP6, compressed-tensors | ``weight_packed`` U8 [N, 3K/4] | U8 [N, K/32] |
+| NVFP4 with E5M3 scales, AutoRound | ``weight_packed`` U8 [N, K/2] | U8 [N, K/16] |
 | DeepSeek-V4 experts | ``weight`` I8 [N, K/2] | ``scale`` F8_E8M0 [N, K/32] |
 
 How many bytes share a scale tells all of it: 8 or 16 under F8_E4M3 scales are NVFP4, 16 under exponents MXFP4, 24
@@ -57,6 +58,8 @@ class MicroFloat:
             bytes_each, rest = divmod(weight.shape[-1], scale.shape[-1] or 1)
             if not rest and bytes_each == 16:
                 return packed(unit, weight, last_times(weight.shape, 2), Format(self.name, 4, 32), ("scale",))
+            if not rest and bytes_each == 8 and leaf == "weight_packed":
+                return packed(unit, weight, last_times(weight.shape, 2), Format("nvfp4", 4, 16))
             if not rest and bytes_each == 24:
                 shape = (*weight.shape[:-1], weight.shape[-1] * 4 // 3)
                 return packed(unit, weight, shape, Format("mxfp6", 6, 32), ("scale",))

@@ -3,12 +3,14 @@
 HQQ: ``W_q`` U8 beside ``scale`` and ``zero``, and its whole state in scalars (``nbits``, ``group_size``, ``shape``,
 ``axis`` and others), whose values are data. Along axis 1 a weight becomes [N*K/g, g], of which 8/b rows share a byte
 (3 bits: ten rows share an I32), and ``scale`` has a row for each: rows and columns are then all there is to know.
-Along axis 0 it becomes [g, N*K/g], and only the config's bits tell g. Layout: hqq ``core/quantize.py``,
-``core/bitpack.py``.
+Along axis 0 it becomes [g, N*K/g], and the product of the neighbours' widths, or the config, tells g. Layout: hqq
+``core/quantize.py``, ``core/bitpack.py``.
 
-SINQ: ``W_q`` U8 beside ``meta``, in which everything else is hidden; the config's bits decide.
+SINQ: ``W_q`` the same (5 and 6 bits in I32 too) beside ``meta.scale.x``, ``meta.zero.x`` and others, of which
+``meta.zero.x`` has the rows. Layout: sinq ``sinqlinear_hf.py``.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from ckptinspect.model import Kind
@@ -21,7 +23,8 @@ _STATE = (
     *("encoded_state_dict", "stores_quant_config", "scale_q", "zero_q", "meta_scale", "meta_zero"),
 )
 # How many values stand in an element of the packed tensor, by its dtype and the bits.
-_HELD = {"U8": {8: 1, 4: 2, 2: 4, 1: 8}, "I32": {3: 10}}
+_HELD = {"U8": {8: 1, 4: 2, 2: 4, 1: 8}, "I32": {3: 10, 5: 6, 6: 5}}
+_ZEROS = ("meta.zero.x", "meta.zero")
 
 
 class Hqq:
@@ -37,31 +40,45 @@ class Hqq:
         if weight.dtype.code not in _HELD:
             reason = "its bytes are stored as another dtype, which hides how many values they hold"
             return unknown(self.name, unit, [weight], reason, _STATE) if "nbits" in unit.leaves else None
-        if scale is not None and (zero is not None or "nbits" in unit.leaves):
-            return self._grouped(unit, weight, scale, setting)
-        if "meta" in unit.leaves and scale is None:
-            return self._by_config(unit, weight, setting, "sinq")
+        serving = (*_STATE, *(leaf for leaf in unit.leaves if leaf.startswith("meta.")))
+        rows = scale if scale is not None and (zero is not None or "nbits" in unit.leaves) else None
+        name = self.name
+        if rows is None and len(serving) > len(_STATE):
+            rows = next((kind for leaf in _ZEROS if (kind := unit.only(leaf)) is not None), None)
+            name = "sinq"
+        if rows is None:
+            return _by_others(unit, weight, setting, "sinq", serving) if "meta" in unit.leaves else None
+        if rows.rank == 2 and rows.shape[1] == 1:
+            return _by_rows(unit, weight, rows, name, serving)
+        if rows.rank != 2 or rows.shape == (1, weight.shape[1]):
+            return _by_others(unit, weight, setting, name, serving)
         return None
 
-    def _grouped(self, unit: Unit, weight: Kind, scale: Kind, setting: Setting) -> Explained | None:
-        rows, columns = weight.shape
-        if scale.rank != 2 or scale.shape[1] != 1:
-            fits = scale.rank == 2 and scale.shape == (1, columns)
-            return self._by_config(unit, weight, setting, self.name) if fits else None
-        values = scale.shape[0] * columns
-        for bits, held in _HELD[weight.dtype.code].items():
-            if ceil_div(scale.shape[0], held) == rows:
-                return counted(unit, weight, values, Format(self.name, bits, columns), _STATE)
-        return None
 
-    def _by_config(self, unit: Unit, weight: Kind, setting: Setting, scheme: str) -> Explained:
-        """Groups along the outputs, or a state that is all data: the bits are the config's."""
-        held = _HELD[weight.dtype.code]
-        claims = {(claim.bits, claim.group_size) for claim in setting.claims.about(unit.path) if claim.bits in held}
-        if len({bits for bits, _ in claims}) != 1:
-            reason = "how many values are in a byte is not in the header, and the config does not say"
-            return unknown(scheme, unit, [weight], reason, _STATE)
-        bits, group = claims.pop()
-        assert bits is not None
-        form = Format(scheme, bits, group, "config")
-        return counted(unit, weight, weight.elements * held[bits], form, _STATE)
+def _by_rows(unit: Unit, weight: Kind, groups: Kind, name: str, serving: Iterable[str]) -> Explained | None:
+    """Groups along the inputs: each has a row of values and a scale."""
+    rows, columns = weight.shape
+    for bits, held in _HELD[weight.dtype.code].items():
+        if ceil_div(groups.shape[0], held) == rows:
+            return counted(unit, weight, groups.shape[0] * columns, Format(name, bits, columns), serving)
+    return None
+
+
+def _by_others(unit: Unit, weight: Kind, setting: Setting, name: str, serving: Iterable[str]) -> Explained:
+    """Groups along the outputs: how many rows stand in one is for the neighbours or the config to say."""
+    rows, columns = weight.shape
+    readings: dict[int, tuple[int, int]] = {}
+    for bits, held in _HELD[weight.dtype.code].items():
+        sizes = range((rows - 1) * held + 1, rows * held + 1) if held in {10, 6, 5} else (rows * held,)
+        readings |= {size * columns: (bits, size) for size in sizes if size % 8 == 0}
+    products = [values for values in readings if values in setting.neighbours.products(unit.path)]
+    claims = {claim.bits for claim in setting.claims.about(unit.path)}
+    claimed = [values for values, (bits, _) in readings.items() if bits in claims]
+    found = next((one for one in (products, claimed, list(readings)) if len(one) == 1), None)
+    if found is None:
+        reason = "how many values are in a byte is not in the header, and neither a neighbour nor the config says"
+        return unknown(name, unit, [weight], reason, serving)
+    bits, size = readings[found[0]]
+    evidence = "header" if len(readings) == 1 else "config"
+    group = size if unit.only("scale") is not None else None
+    return counted(unit, weight, found[0], Format(name, bits, group, evidence), serving)

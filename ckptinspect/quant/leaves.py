@@ -14,22 +14,49 @@ _ITSELF = ("weight", "input", "output", "_weight")
 _WHOLE = frozenset(
     (
         *("q_scale", "k_scale", "v_scale", "prob_scale", "k_cache_scale", "v_cache_scale", "activation_scale"),
-        *("embedding_scale", "act_scale", "act_global_scale", "pre_quant_scale", "bias_scale"),
+        *(
+            "embedding_scale",
+            "act_scale",
+            "act_global_scale",
+            "pre_quant_scale",
+            "bias_scale",
+            "quant_scale",
+            "channel_scales",
+        ),
     )
 )
 # bitsandbytes and quanto name what belongs to a weight behind it, with a dot.
 _PACKED = ".weight."
-_STATE = ".quant_state."
+_STATES = (".quant_state.", ".meta.")
 _DIGITS = str.maketrans("", "", "0123456789")
 
 TELLING = frozenset(
     (
         *("qweight", "qzeros", "g_idx", "wscales", "weight_packed", "weight_scale", "weight_scale_inv", "scale_inv"),
-        *("weight_scales", "scale_weight", "weight_scale_2", "weight_global_scale", "scales", "weight.absmax"),
+        *(
+            "weight_scales",
+            "scale_weight",
+            "weight_scale_2",
+            "weight_global_scale",
+            "scales",
+            "weight.absmax",
+            "weight_absmax",
+        ),
         *("absmax", "SCB", "blocks", "W_q", "weight._data", "weight._data._data", "codes", "centroids.weight"),
         *("indices", "dense_weights", "B", "B_24", "trellis", "q_weight", "tables2", "embedding_quantized", "dqweight"),
         *("_weight_qdata", "compressed", "bitmask", "weight.compressed", "comfy_quant", "activation_scale"),
-        *("input_scale", "k_scale", "v_scale", "q_scale", "k_cache_scale", "v_cache_scale", "scale", "meta"),
+        *(
+            "input_scale",
+            "k_scale",
+            "v_scale",
+            "q_scale",
+            "k_cache_scale",
+            "v_cache_scale",
+            "scale",
+            "meta",
+            "meta.zero.x",
+            "meta.scale.x",
+        ),
         *("act_global_scale", "forward_hadamard_matrix", "input_activation_scale", "output_activation_scale"),
     )
 )
@@ -47,9 +74,10 @@ def split_leaf(name: str) -> tuple[str, str]:
     path, inner, behind = name.rpartition(_PACKED)
     if inner:
         return path, f"weight.{behind}"
-    path, inner, behind = name.rpartition(_STATE)
-    if inner:
-        return path, f"quant_state.{behind}"
+    for state in _STATES:
+        path, inner, behind = name.partition(state)
+        if inner:
+            return path, f"{state[1:]}{behind}"
     path, _, leaf = name.rpartition(".")
     if leaf == "weight" and path.endswith("centroids"):
         above, _, word = path.rpartition(".")

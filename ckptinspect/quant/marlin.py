@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from ckptinspect.model import Kind
 from ckptinspect.quant.base import FLOATS, Explained, Format, Setting, Unit, packed
-from ckptinspect.quant.packing import group_of
+from ckptinspect.quant.packing import ceil_div, group_of
 
 _WORDS = frozenset({"I32"})
 _SERVING = ("s", "s_channel", "s_group", "scales", "scale_packed", "meta", "B_meta", "workspace", "qzeros")
@@ -44,6 +44,9 @@ class Marlin:
         inputs, outputs = weight.shape[0] * _TILE * sparse, scale.shape[1]
         bits, rest = divmod(2 * weight.shape[1], outputs)
         if rest or bits not in {4, 8} or inputs < scale.shape[0]:
+            return None
+        zeros = unit.only("qzeros")
+        if zeros is not None and zeros.elements and zeros.shape != (scale.shape[0], ceil_div(outputs * bits, 32)):
             return None
         name = "marlin-24" if sparse > 1 else "qqq" if "s_channel" in unit.leaves else self.name
         groups = unit.only("s_group", FLOATS) or scale

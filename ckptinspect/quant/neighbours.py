@@ -52,6 +52,8 @@ _WIDTHS = (
     *("ffn_hidden_size", "expert_ffn_hidden_size", "intermediate_size_mlp"),
 )
 _HEADS = ("num_attention_heads", "n_head", "num_heads", "n_heads")
+_GROUPS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
+_ENDS = frozenset(("lm_head", "embed_tokens", "wte", "word_embeddings", "embed_out"))
 _SECTIONS = ("text_config", "llm_config", "language_config", "vision_config")
 _DIGITS = str.maketrans("", "", "0123456789")
 
@@ -100,7 +102,7 @@ class Neighbours:
         """The widths that may go into the module by the config."""
         _, word = _above(path)
         found = set()
-        for config in (self._config, *(self._config.section(name) for name in _SECTIONS)):
+        for config in self._configs():
             hidden, heads = config.integer(*_HIDDEN), config.integer(*_HEADS)
             if word in _DOWN:
                 found |= {value for key in _WIDTHS if (value := config.integer(key))}
@@ -110,6 +112,38 @@ class Neighbours:
             elif hidden:
                 found.add(hidden)
         return frozenset(found)
+
+    def products(self, path: str) -> frozenset[int]:
+        """How many values a matrix at this path may have, by the widths of its neighbours and of the config."""
+        wide = self.inputs(path) or self.claimed(path)
+        long = self.outputs(path) or self._claimed_outputs(path)
+        return frozenset(inputs * outputs for inputs in wide for outputs in long)
+
+    def _claimed_outputs(self, path: str) -> frozenset[int]:
+        """The widths that may come out of the module by the config."""
+        _, word = _above(path)
+        found = set()
+        for config in self._configs():
+            hidden, heads = config.integer(*_HIDDEN), config.integer(*_HEADS)
+            size = config.integer("head_dim") or (hidden // heads if hidden and heads else None)
+            if word in _DOWN | _OUT:
+                found.add(hidden)
+            elif word in _GATED:
+                found |= {config.integer(key) for key in _WIDTHS}
+            elif word in _JOINT:
+                found |= {2 * value for key in _WIDTHS if (value := config.integer(key))}
+            elif word in _QUERIES and size and heads:
+                found.add(size * heads)
+            elif word in {"k_proj", "v_proj"} and size:
+                groups = config.integer(*_GROUPS) or heads
+                found.add(size * groups if groups else None)
+            elif word in _ENDS:
+                found.add(config.integer("vocab_size"))
+        return frozenset(width for width in found if width)
+
+    def _configs(self) -> Iterator[Config]:
+        yield self._config
+        yield from (self._config.section(name) for name in _SECTIONS)
 
     def _learn(self, leaves: Mapping[str, list[Kind]]) -> None:
         for kind in leaves.get("weight", ()):
@@ -145,6 +179,10 @@ def _witnesses(leaves: Mapping[str, list[Kind]]) -> Iterator[tuple[Kind, str, in
     """Tensors of a packed module that show its outputs, and in which dimension."""
     for leaf, at in (("bias", -1), ("weight_packed", -2)):
         yield from ((kind, leaf, at) for kind in leaves.get(leaf, ()))
+    weights = [kind.shape[:-1] for kind in leaves.get("weight", ()) if kind.dtype.code not in _FLOATS]
+    for kind in leaves.get("weight_scale", ()):
+        if kind.rank > 1 and kind.shape[:-1] in weights:
+            yield kind, "weight_scale", -2
     if "qweight" in leaves:
         yield from ((kind, "scales", -1) for kind in leaves.get("scales", ()))
     elif any(kind.dtype.code == "U32" for kind in leaves.get("weight", ())):

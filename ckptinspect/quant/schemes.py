@@ -25,6 +25,7 @@ from ckptinspect.quant.mlx import Mlx
 from ckptinspect.quant.nunchaku import Nunchaku
 from ckptinspect.quant.packed import Packed
 from ckptinspect.quant.quanto import Quanto
+from ckptinspect.quant.quark import Quark
 from ckptinspect.quant.sparse import Sparse
 from ckptinspect.quant.spqr import SpQR
 from ckptinspect.quant.torchao import Torchao
@@ -45,6 +46,7 @@ SCHEMES: tuple[Scheme, ...] = (
     Blocks(),
     Int4Awq(),
     Mlx(),
+    Quark(),
     Torchao(),
     Hqq(),
     Quanto(),

@@ -24,6 +24,7 @@ class _Attributes(msgspec.Struct):
     shape: tuple[int, ...] | None = None
     block_size: list[int] | int | None = None
     elem_dtype: msgspec.Raw = msgspec.Raw(b"null")
+    target_dtype: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Described(msgspec.Struct):
@@ -67,7 +68,7 @@ def _shape(data: Kind, described: _Described | None) -> tuple[Shape, int] | None
     if described is None:
         return (data.shape, 8) if data.dtype.code in FP8 else None
     if described.type in _OWN_SIZE:
-        return (data.shape, 8) if data.dtype.bits == 8 else None
+        return (data.shape, _target(described)) if data.dtype.bits == 8 else None
     if described.type.startswith("Int4"):
         shape = described.data.shape
         return (shape, 4) if shape is not None and _holds(data, shape) else None
@@ -77,6 +78,12 @@ def _shape(data: Kind, described: _Described | None) -> tuple[Shape, int] | None
             return (data.shape if data.dtype.code == "F4" else last_times(data.shape, 2)), 4
         return data.shape, 8
     return None
+
+
+def _target(described: _Described) -> int:
+    """The bits of the values that bytes hold, which may be fewer than eight."""
+    text = bytes(described.data.target_dtype)
+    return next((bits for bits in range(1, 8) if f'int{bits}"'.encode() in text), 8)
 
 
 def _holds(data: Kind, shape: Shape) -> bool:

@@ -20,7 +20,7 @@ NamedKey = tuple[str, KindKey]
 _CONTAINERS = frozenset(
     (
         *("qweight", "weight_packed", "W_q", "blocks", "codes", "trellis", "q_weight", "B", "indices", "absmax"),
-        *("weight.absmax", "dense_weights", "embedding_quantized", "compressed", "weight.compressed"),
+        *("weight.absmax", "weight_absmax", "dense_weights", "embedding_quantized", "compressed", "weight.compressed"),
         *("_weight_qdata", "weight._data", "weight._data._data", "B_24", "dqweight", "forward_hadamard_matrix"),
     )
 )

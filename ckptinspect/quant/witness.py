@@ -88,6 +88,11 @@ def _other_bits(claims: Claims, one: Explained) -> str | None:
     said = {claim.bits for claim in about}
     if one.bits is None or one.bits != int(one.bits) or None in said or not said or one.bits in said:
         return None
+    if all(parameters == kind.elements for kind, parameters in one.parameters.items()):
+        # Bytes may hold values of fewer bits.
+        said = {bits for bits in said if bits is not None and bits > one.bits}
+        if not said:
+            return None
     bits = " or ".join(str(bits) for bits in sorted(bit for bit in said if bit is not None))
     return f"{bits} bits, and the headers show {int(one.bits)}"
 

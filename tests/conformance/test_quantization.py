@@ -97,6 +97,7 @@ CASES: dict[str, Case] = {
     # Awq
     "awq gemm": Case("awq", layouts.awq_gemm(N, K), N, K, 4, 128),
     "awq gemm, 8 bits": Case("awq", layouts.awq_gemm(N, K, 8, 64), N, K, 8, 64),
+    "paroquant": Case("paroquant", layouts.paroquant(N, K), N, K, 4, 128),
     "awq gemv": Case("awq", layouts.awq_gemv(N, K), N, K, 4, 128),
     "awq gemv, groups of 64": Case("awq", layouts.awq_gemv(N, K, group=64), N, K, 4, 64),
     "awq gemv_fast": Case("awq", layouts.awq_gemv_fast(N, K), N, K, 4, 128),
@@ -120,6 +121,7 @@ CASES: dict[str, Case] = {
     "nf4, odd": Case("bnb-4bit", layouts.bnb4(1535, 4097), 1535, 4097, 4, 64, beside=True),
     "fp4 with double quantization": Case("bnb-4bit", layouts.bnb4(N, K, double=True, kind="fp4"), N, K, 4, 64),
     "nf4 in BF16": Case("bnb-4bit", layouts.bnb4(N, K, storage="BF16"), N, K, 4, 64),
+    "nf4 of GPTQModel": Case("bnb-4bit", layouts.bnb4_of_gptqmodel(N, K), N, K, 4, 64),
     "nf4 in F32": Case("bnb-4bit", layouts.bnb4(N, K, 128, storage="F32"), N, K, 4, 128),
     # Eetq, Int8
     "eetq": Case("eetq", layouts.eetq(N, K), N, K, 8, None),
@@ -179,6 +181,7 @@ CASES: dict[str, Case] = {
     "nvfp4 of ModelOpt": Case("nvfp4", layouts.nvfp4_modelopt(N, K), N, K, 4, 16),
     "nvfp4 with a low-rank branch": Case("nvfp4", layouts.nvfp4_modelopt(N, K, svd=32), N, K, 4, 16),
     "nvfp4 of ComfyUI": Case("nvfp4", layouts.nvfp4_comfy(1530, K), 1530, K, 4, 16),
+    "nvfp4 with E5M3 scales": Case("nvfp4", layouts.nvfp4_e5m3(N, K), N, K, 4, 16),
     "mxfp4 of compressed-tensors": Case("mxfp4", layouts.mxfp4(N, K), N, K, 4, 32),
     "mxfp4 of Quark": Case("mxfp4", layouts.mxfp4(N, K, "weight"), N, K, 4, 32),
     "mxfp6": Case("mxfp6", layouts.mxfp6(N, K), N, K, 6, 32),
@@ -220,6 +223,9 @@ CASES: dict[str, Case] = {
     "mlx mxfp8": Case("mlx-mxfp8", layouts.mlx_mode(N, K, 8, 32), N, K, 8, 32),
     "metal": Case("metal", layouts.metal(N, K), N, K, 4, 64, "neighbour", beside=True),
     "metal, 3 bits": Case("metal", layouts.metal(N, 3840, 3, 64), N, 3840, 3, 64, "neighbour", beside=True),
+    # Quark
+    "quark in groups": Case("quark", layouts.quark(N, K), N, K, 4, 128),
+    "quark by rows": Case("quark", layouts.quark_rows(N, 4098), N, 4098, 4, None, "neighbour", beside=True),
     # Torchao
     "torchao int4": Case(
         "torchao",
@@ -272,8 +278,16 @@ CASES: dict[str, Case] = {
         "config",
         config={"quant_method": "hqq", "quant_config": {"weight_quant_params": {"nbits": 4, "group_size": 64}}},
     ),
-    "sinq": Case(
-        "sinq", layouts.sinq(N, K), N, K, 4, 64, "config", config={"quant_method": "sinq", "nbits": 4, "group_size": 64}
+    **{f"sinq {bits} bits": Case("sinq", layouts.sinq(N, K, bits), N, K, bits, 64) for bits in (2, 3, 4, 5, 6, 8)},
+    "sinq by the config": Case(
+        "sinq",
+        layouts.sinq_sealed(N, K),
+        N,
+        K,
+        4,
+        None,
+        "config",
+        config={"quant_method": "sinq", "nbits": 4, "group_size": 64},
     ),
     # Quanto
     "quanto int8": Case("quanto", layouts.quanto8(N, K), N, K, 8, None),
@@ -349,7 +363,7 @@ CASES: dict[str, Case] = {
 OF_CLASS = {
     "Fp8": {"fp8", "mxfp8"},
     "Gptq": {"gptq"},
-    "Awq": {"awq"},
+    "Awq": {"awq", "paroquant"},
     "Marlin": {"marlin", "qqq", "marlin-24"},
     "Bnb4": {"bnb-4bit"},
     "Eetq": {"eetq"},
@@ -360,6 +374,7 @@ OF_CLASS = {
     "Blocks": {"mxfp4"},
     "Int4Awq": {"int4-awq"},
     "Mlx": {"mlx-affine", "mlx-mxfp4", "mlx-nvfp4", "mlx-mxfp8", "metal"},
+    "Quark": {"quark"},
     "Torchao": {"torchao"},
     "Hqq": {"hqq", "sinq"},
     "Quanto": {"quanto"},
