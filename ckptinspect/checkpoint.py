@@ -257,8 +257,7 @@ class _Assembly:
         found = []
         for component in dict.fromkeys(shard.component for shard in shards):
             own = [shard for shard in shards if shard.component == component]
-            kinds = merged(kind for shard in own if shard.header is not None for kind in shard.header.kinds)
-            if self.reading.names or needs_names(kinds):
+            if self.reading.names or needs_names(shard.header for shard in own if shard.header is not None):
                 found += [shard if _has_names(shard) else (await self._again([shard], names=True))[0] for shard in own]
             else:
                 found += [_without_names(shard) for shard in own]

@@ -81,11 +81,15 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
 def merged(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
     """Kinds of several shards as one list: equal ones once, with their counts added."""
     found: dict[KindKey, Kind] = {}
+    counts: dict[KindKey, int] = {}
     for kind in kinds:
-        known = found.get(kind.key)
-        count = kind.count if known is None else known.count + kind.count
-        found[kind.key] = msgspec.structs.replace(known or kind, count=count)
-    return tuple(found.values())
+        key = kind.template, kind.dtype.code, kind.shape, kind.nbytes
+        counts[key] = counts.get(key, 0) + kind.count
+        found.setdefault(key, kind)
+    return tuple(
+        kind if kind.count == counts[key] else msgspec.structs.replace(kind, count=counts[key])
+        for key, kind in found.items()
+    )
 
 
 class Defect(msgspec.Struct, frozen=True, gc=False):

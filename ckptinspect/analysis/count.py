@@ -210,7 +210,8 @@ class _Judge:
 
 def _repeated(shards: Iterable[Shard]) -> "Counter[KindKey]":
     """How many tensors of each kind are counted in another shard."""
-    return Counter(key for shard in shards if shard.header for key in tensor_keys(shard.repeated, shard.header.apart))
+    having = (shard for shard in shards if shard.header and shard.repeated)
+    return Counter(key for shard in having if shard.header for key in tensor_keys(shard.repeated, shard.header.apart))
 
 
 def _without(repeated: Mapping[KindKey, int], kinds: Iterable[Kind]) -> tuple[Kind, ...]:

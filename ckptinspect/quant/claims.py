@@ -7,11 +7,14 @@ is believed: numbers have bounds, lists have ends, patterns are matched by ``pat
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ckptinspect.model import Config
-from ckptinspect.quant.patterns import NotUnderstoodError, Pattern
+
+if TYPE_CHECKING:
+    from ckptinspect.quant.patterns import Pattern
 
 MAX_ENTRIES = 200_000
 """Entries of one list or table that are looked at."""
@@ -68,7 +71,7 @@ class _Group(msgspec.Struct, frozen=True):
 
     claim: Claim
     names: frozenset[str]
-    patterns: tuple[Pattern, ...]
+    patterns: "tuple[Pattern, ...]"
     every: bool
 
     def covers(self, path: str) -> bool:
@@ -125,7 +128,7 @@ class Claims:
             return False
         return not names.isdisjoint(_around(path)) or any(pattern.matches(path) for pattern in patterns)
 
-    def _names(self, entries: Iterable[str]) -> tuple[frozenset[str], tuple[Pattern, ...]]:
+    def _names(self, entries: Iterable[str]) -> "tuple[frozenset[str], tuple[Pattern, ...]]":
         """Entries of a list: those that are names, and those that are patterns."""
         names, patterns = set(), []
         for number, entry in enumerate(entries):
@@ -139,12 +142,14 @@ class Claims:
                 patterns.append(pattern)
         return frozenset(names), tuple(patterns)
 
-    def _pattern(self, text: str, entry: str) -> Pattern | None:
+    def _pattern(self, text: str, entry: str) -> "Pattern | None":
         self._patterns += 1
         if self._patterns > _MAX_PATTERNS:
             if self._patterns == _MAX_PATTERNS + 1:
                 self.not_understood.append(f"all patterns after the first {_MAX_PATTERNS}")
             return None
+        from ckptinspect.quant.patterns import NotUnderstoodError, Pattern
+
         try:
             return Pattern(text)
         except NotUnderstoodError:

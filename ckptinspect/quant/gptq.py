@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ckptinspect.model import Kind
 from ckptinspect.quant.base import FLOATS, Explained, Format, Setting, Unit, packed, unknown
-from ckptinspect.quant.packing import bits_of, group_of, values_in, words_of
+from ckptinspect.quant.packing import bits_of, group_of, values_in
 from ckptinspect.quant.phantom import is_phantom
 
 _WORDS = frozenset({"I32", "U32", "I64", "I16", "I8"})
@@ -53,11 +53,11 @@ class Gptq:
             return None
         fitting = values_in(weight.shape[-2], bits, width)
         near = setting.neighbours.inputs(unit.path).intersection(fitting)
-        if len(near) == 1:
-            inputs, evidence = next(iter(near)), "neighbour"
-        elif words_of(fitting[-1], bits, width) == weight.shape[-2] and fitting[-1] % 32 == 0:
+        if fitting[-1] % 32 == 0 and (not near or fitting[-1] in near):
             # Writers that leave ``g_idx`` out refuse widths that do not fill whole words.
             inputs, evidence = fitting[-1], "header"
+        elif len(near) == 1:
+            inputs, evidence = next(iter(near)), "neighbour"
         else:
             reason = "the order of the inputs is left out, and the words do not say how many there are"
             return unknown(self.name, unit, [weight], reason, _SERVING)

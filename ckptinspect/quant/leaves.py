@@ -109,6 +109,5 @@ def by_module(kinds: Iterable[Kind]) -> dict[str, dict[str, list[Kind]]]:
 def template_and_leaf(kind: Kind) -> tuple[str, str]:
     """The module of a kind by its template, and what follows it by the example, whose digits matter there."""
     path, leaf = split_leaf(kind.example)
-    behind = len(kind.example) - len(path)
-    digits = sum(character.isascii() and character.isdigit() for character in kind.example[-behind:] if behind)
-    return kind.template[: len(kind.template) - behind + digits], leaf
+    tail = kind.example[len(path) :]
+    return kind.template[: len(kind.template) - len(tail.translate(_DIGITS))], leaf

@@ -183,6 +183,8 @@ def _witnesses(leaves: Mapping[str, list[Kind]]) -> Iterator[tuple[Kind, str, in
     for kind in leaves.get("weight_scale", ()):
         if kind.rank > 1 and kind.shape[:-1] in weights:
             yield kind, "weight_scale", -2
+        elif kind.rank == 1 and kind.shape in weights:
+            yield kind, "weight_scale", -1
     if "qweight" in leaves:
         yield from ((kind, "scales", -1) for kind in leaves.get("scales", ()))
     elif any(kind.dtype.code == "U32" for kind in leaves.get("weight", ())):

@@ -1,70 +1,76 @@
-"""The registry: every scheme, in the order in which they are asked."""
+"""The registry: every scheme, in the order in which they are asked.
 
-from ckptinspect.quant.aqlm import Aqlm
-from ckptinspect.quant.awq import Awq
+A scheme is imported when a module has one of the leaves that it needs: whoever looks at FP8 does not wait for thirty
+others.
+"""
+
+from functools import cache
+from importlib import import_module
+from typing import NamedTuple, cast
+
 from ckptinspect.quant.base import Explained, Scheme, Setting, Unit
-from ckptinspect.quant.bitnet import BitNet
-from ckptinspect.quant.blocks import Blocks
-from ckptinspect.quant.bnb4 import Bnb4
-from ckptinspect.quant.ct_pack import CtPack
-from ckptinspect.quant.eetq import Eetq
-from ckptinspect.quant.exl2 import Exl2
-from ckptinspect.quant.exl3 import Exl3
-from ckptinspect.quant.fp4 import MicroFloat, Nvfp4
-from ckptinspect.quant.fp8 import Fp8
-from ckptinspect.quant.fp_quant import FpQuant
-from ckptinspect.quant.gemma_qat import GemmaQat
-from ckptinspect.quant.gguf import Gguf
-from ckptinspect.quant.gptq import Gptq
-from ckptinspect.quant.higgs import Higgs
-from ckptinspect.quant.hqq import Hqq
-from ckptinspect.quant.int4_awq import Int4Awq
-from ckptinspect.quant.int8 import Int8
-from ckptinspect.quant.marlin import Marlin
-from ckptinspect.quant.mlx import Mlx
-from ckptinspect.quant.nunchaku import Nunchaku
-from ckptinspect.quant.packed import Packed
-from ckptinspect.quant.quanto import Quanto
-from ckptinspect.quant.quark import Quark
-from ckptinspect.quant.sparse import Sparse
-from ckptinspect.quant.spqr import SpQR
-from ckptinspect.quant.torchao import Torchao
-from ckptinspect.quant.vptq import Vptq
 
-SCHEMES: tuple[Scheme, ...] = (
-    Fp8(),
-    Gptq(),
-    Awq(),
-    Marlin(),
-    Bnb4(),
-    Eetq(),
-    GemmaQat(),
-    Int8(),
-    CtPack(),
-    Nvfp4(),
-    MicroFloat(),
-    Blocks(),
-    Int4Awq(),
-    Mlx(),
-    Quark(),
-    Torchao(),
-    Hqq(),
-    Quanto(),
-    Aqlm(),
-    Vptq(),
-    SpQR(),
-    Higgs(),
-    FpQuant(),
-    BitNet(),
-    Exl2(),
-    Exl3(),
-    Gguf(),
-    Nunchaku(),
-    Sparse(),
-    Packed(),
+
+class Registered(NamedTuple):
+    """A scheme's module and class, and the leaves of which a unit must have one for it to be asked."""
+
+    module: str
+    name: str
+    leaves: tuple[str, ...]
+
+
+SCHEMES: tuple[Registered, ...] = (
+    Registered(
+        "fp8",
+        "Fp8",
+        (
+            *("weight_scale_inv", "weight_scale", "scale_inv", "scale_weight", "scale", "scales", "activation_scale"),
+            *("input_scale", "scale_input", "comfy_quant"),
+        ),
+    ),
+    Registered("gptq", "Gptq", ("qweight",)),
+    Registered("awq", "Awq", ("qweight",)),
+    Registered("marlin", "Marlin", ("qweight", "B", "B_24", "weight_packed")),
+    Registered("bnb4", "Bnb4", ("weight.absmax", "weight_absmax", "absmax")),
+    Registered("eetq", "Eetq", ("weight_scales",)),
+    Registered("gemma_qat", "GemmaQat", ("weight_scale", "embedding_quantized")),
+    Registered("int8", "Int8", ("SCB", "weight_scale")),
+    Registered("ct_pack", "CtPack", ("weight_packed",)),
+    Registered("fp4", "Nvfp4", ("weight_global_scale", "weight_scale_2")),
+    Registered("fp4", "MicroFloat", ("weight_scale", "scale")),
+    Registered("blocks", "Blocks", ("blocks",)),
+    Registered("int4_awq", "Int4Awq", ("weight_scale",)),
+    Registered("mlx", "Mlx", ("scales",)),
+    Registered("quark", "Quark", ("weight_scale", "weight_scale_2")),
+    Registered("torchao", "Torchao", ("_weight_qdata",)),
+    Registered("hqq", "Hqq", ("W_q",)),
+    Registered("quanto", "Quanto", ("weight._data", "weight._data._data")),
+    Registered("aqlm", "Aqlm", ("codes",)),
+    Registered("vptq", "Vptq", ("indices",)),
+    Registered("spqr", "SpQR", ("dense_weights",)),
+    Registered("higgs", "Higgs", ("tables2",)),
+    Registered("fp_quant", "FpQuant", ("act_global_scale", "weight_global_scale", "forward_hadamard_matrix")),
+    Registered("bitnet", "BitNet", ("weight_scale",)),
+    Registered("exl2", "Exl2", ("q_weight",)),
+    Registered("exl3", "Exl3", ("trellis",)),
+    Registered("gguf", "Gguf", ("qweight",)),
+    Registered("nunchaku", "Nunchaku", ("wscales",)),
+    Registered("sparse", "Sparse", ("bitmask", "weight.bitmask")),
+    Registered("packed", "Packed", ()),
 )
+
+
+@cache
+def loaded(registered: Registered) -> Scheme:
+    """The scheme itself."""
+    module = import_module(f"ckptinspect.quant.{registered.module}")
+    return cast("Scheme", getattr(module, registered.name)())
 
 
 def explained(unit: Unit, setting: Setting) -> Explained | None:
     """What the first scheme that knows the unit says of it."""
-    return next((found for scheme in SCHEMES if (found := scheme.explain(unit, setting)) is not None), None)
+    for registered in SCHEMES:
+        asked = not registered.leaves or any(leaf in unit.leaves for leaf in registered.leaves)
+        if asked and (found := loaded(registered).explain(unit, setting)) is not None:
+            return found
+    return None

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from ckptinspect.model import Kind, KindKey
+from ckptinspect.dtypes import INTEGERS
+from ckptinspect.model import Header, Kind, KindKey, merged
 from ckptinspect.quant.base import Unit
 from ckptinspect.quant.leaves import TELLING, by_module, split_leaf
 
@@ -24,6 +25,8 @@ _CONTAINERS = frozenset(
         *("_weight_qdata", "weight._data", "weight._data._data", "B_24", "dqweight", "forward_hadamard_matrix"),
     )
 )
+# Packed weights are integers, but for what stands for a rotated weight.
+_ROTATED = "hadamard_matrix"
 _WEIGHTS = ("weight", "")
 # What stands beside bytes that are a parameter each, which need not be told apart.
 _BYTEWISE = frozenset({"SCB", "weight_scale"})
@@ -46,9 +49,12 @@ class Units(msgspec.Struct, frozen=True):
         return self.by_path.get(name if key in self.adopted else split_leaf(name)[0], -1)
 
 
-def needs_names(kinds: Iterable[Kind]) -> bool:
-    """Whether the units of these kinds can be told by the names of their tensors only."""
-    return any(not _alike(leaves) and _is_packed(leaves) for leaves in _groups(kinds).values())
+def needs_names(headers: Iterable[Header]) -> bool:
+    """Whether the units in these headers can be told by the names of their tensors only."""
+    kinds = [kind for header in headers for kind in header.kinds]
+    if not any(kind.dtype.family in INTEGERS or kind.template.endswith(_ROTATED) for kind in kinds):
+        return False
+    return any(not _alike(leaves) and _is_packed(leaves) for leaves in _groups(merged(kinds)).values())
 
 
 def units_of(kinds: Sequence[Kind], named: Iterable[NamedKey] | None = None) -> Units:

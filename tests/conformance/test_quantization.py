@@ -10,7 +10,7 @@ from ckptinspect.analysis.keys import KEYS
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.names import by_tensor
 from ckptinspect.model import Checkpoint
-from ckptinspect.quant.schemes import SCHEMES
+from ckptinspect.quant.schemes import SCHEMES, loaded
 from tests import layouts
 from tests.checkpoints import checkpoint_of
 from tests.folders import Shapes
@@ -399,7 +399,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def test_every_scheme_of_the_registry_has_its_cases() -> None:
-    classes = {type(scheme).__name__ for scheme in SCHEMES} - {"Packed"}
+    classes = {type(loaded(registered)).__name__ for registered in SCHEMES} - {"Packed"}
 
     assert set(OF_CLASS) == classes
     assert {name for names in OF_CLASS.values() for name in names} == {case.scheme for case in CASES.values()}
