@@ -196,7 +196,9 @@ class _Assembly:
             # Read into the one name: a header may be 100 MB, and a second copy of it serves nobody.
             raw += await self.source.read(path, 8 + len(raw), 8 + length)
         del first
-        header = parse_header(raw, size, names=self._keeps_names, apart=self.marks, hashed=self.hashed)
+        header = parse_header(raw, size, apart=self.marks, hashed=self.hashed)
+        if not self._keeps_names and not needs_names([header]):
+            header = msgspec.structs.replace(header, raw=None)
         if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
             raise LayoutError(fatal.message, path, "the file is damaged or was not fetched whole; fetch it again")
         return header

@@ -16,10 +16,11 @@ from typing import NamedTuple, Protocol
 from ckptinspect.distinct import distinct, hashes_of, last_ones, repetitions
 from ckptinspect.dtypes import dtype_of
 from ckptinspect.errors import HeaderError
+from ckptinspect.fold import templates
 from ckptinspect.kinds import Kinds, Page, named
 from ckptinspect.layout import MAX_DEFECTS, Chain, flaws, size_defect
 from ckptinspect.magic import recognised
-from ckptinspect.model import Defect, Header, Kind, Tensor
+from ckptinspect.model import Defect, Header, Kind, KindKey, Tensor
 from ckptinspect.plain import NOT_PLAIN, PlainHeader
 
 MAX_LENGTH = 100_000_000
@@ -105,6 +106,25 @@ def tensors_in(raw: bytes) -> tuple[Tensor, ...]:
         from ckptinspect.careful import CarefulHeader
 
         return _tensors(CarefulHeader(raw).pages())
+
+
+def keys_in(raw: bytes, apart: tuple[str, ...] = ()) -> dict[str, KindKey]:
+    """The kind of every tensor by its name, for less than the tensors themselves; ``apart`` as they were folded."""
+    try:
+        return _keys(PlainHeader(raw).pages(), apart)
+    except NOT_PLAIN:
+        from ckptinspect.careful import CarefulHeader
+
+        return _keys(CarefulHeader(raw).pages(), apart)
+
+
+def _keys(pages: Iterator[Page], apart: tuple[str, ...]) -> dict[str, KindKey]:
+    found: dict[str, KindKey] = {}
+    for page in pages:
+        folded = map(bytes.decode, templates(page.names, apart))
+        sizes = [end - begin for begin, end in page.spans]
+        found.update(zip(page.names, zip(folded, page.dtypes, page.shapes, sizes, strict=True), strict=True))
+    return found
 
 
 def _tensors(pages: Iterator[Page]) -> tuple[Tensor, ...]:

@@ -8,11 +8,12 @@ import msgspec
 
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.fold import templates
+from ckptinspect.header import keys_in
 from ckptinspect.model import Config, Kind, KindKey, Note, Shape, Shard, Tensor
 from ckptinspect.quant.base import Explained, Setting, Unit
 from ckptinspect.quant.claims import Claims
 from ckptinspect.quant.neighbours import Neighbours
-from ckptinspect.quant.units import NamedKey, Units, parts_of, units_of
+from ckptinspect.quant.units import NamedKey, Units, needs_names, parts_of, units_of
 
 # What serves the cache of keys and values stands in modules that have no quantized weight of their own.
 _CACHE = ("k_scale", "v_scale", "q_scale", "prob_scale", "k_zero_point", "v_zero_point", "k_cache_scale")
@@ -36,7 +37,8 @@ class Quantized:
         self.claims = Claims(config)
         self._kinds = kinds
         self._config = config
-        self.units = _units(shards, kinds)
+        self._keys: dict[str, list[NamedKey]] = {}
+        self.units = self._units(shards, kinds)
         self.explained = tuple(_explained(self.units.units, kinds, config, metadata, self.claims))
         self._verdicts = {
             (kind.key, number): verdict
@@ -80,9 +82,26 @@ class Quantized:
         """How many tensors of each unit a kind has in these shards; only of kinds that stand in several."""
         found: dict[KindKey, dict[int, int]] = {}
         if self.units.by_path:
-            for (key, unit), count in sorted(Counter(parts_of(self.units, _named(shards))).items()):
+            for (key, unit), count in sorted(Counter(parts_of(self.units, self._named(shards))).items()):
                 found.setdefault(key, {})[unit] = count
         return found
+
+    def _units(self, shards: Sequence[Shard], kinds: Sequence[Kind]) -> Units:
+        headers = [shard.header for shard in shards if shard.header is not None]
+        named = needs_names(headers) and all(header.raw is not None for header in headers)
+        return units_of(kinds, self._named(shards) if named else None)
+
+    def _named(self, shards: Iterable[Shard]) -> Iterator[NamedKey]:
+        """Every tensor of some shards by its name and kind, without those that are counted in another shard."""
+        for shard in shards:
+            header = shard.header
+            if header is None or header.raw is None:
+                continue
+            if shard.path not in self._keys:
+                repeated = {tensor.name for tensor in shard.repeated}
+                keys = keys_in(header.raw, header.apart).items()
+                self._keys[shard.path] = [(name, key) for name, key in keys if name not in repeated]
+            yield from self._keys[shard.path]
 
 
 def tensor_keys(tensors: Sequence[Tensor], apart: tuple[str, ...]) -> list[KindKey]:
@@ -92,23 +111,6 @@ def tensor_keys(tensors: Sequence[Tensor], apart: tuple[str, ...]) -> list[KindK
         (template.decode(), tensor.dtype.code, tensor.shape, tensor.nbytes)
         for template, tensor in zip(folded, tensors, strict=True)
     ]
-
-
-def _units(shards: Sequence[Shard], kinds: Sequence[Kind]) -> Units:
-    have_names = all(shard.header.raw is not None for shard in shards if shard.header is not None)
-    return units_of(kinds, _named(shards) if have_names else None)
-
-
-def _named(shards: Iterable[Shard]) -> Iterator[NamedKey]:
-    """Every tensor of some shards by its name and kind, without those that are counted in another shard."""
-    for shard in shards:
-        if shard.header is None:
-            continue
-        repeated = {tensor.name for tensor in shard.repeated}
-        tensors = shard.header.tensors
-        for tensor, key in zip(tensors, tensor_keys(tensors, shard.header.apart), strict=True):
-            if tensor.name not in repeated:
-                yield tensor.name, key
 
 
 def _explained(

@@ -119,6 +119,11 @@ class Claims:
             found.append(Claim(4, 32))
         return tuple(dict.fromkeys([*found, *([] if self._groups else [self.general])]))
 
+    def exactly(self, path: str) -> tuple[Claim, ...]:
+        """As ``about``, but where the very module is named with its bits, that alone."""
+        named = self._modules.get(path)
+        return (named,) if named is not None and named.bits is not None else self.about(path)
+
     def leaves_out(self, path: str) -> bool:
         """Whether the config names this module, or one that it is in, among those not to be quantized."""
         names, patterns = self._ignored

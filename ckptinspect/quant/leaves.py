@@ -41,6 +41,7 @@ TELLING = frozenset(
             "scales",
             "weight.absmax",
             "weight_absmax",
+            "weight.quant_map",
         ),
         *("absmax", "SCB", "blocks", "W_q", "weight._data", "weight._data._data", "codes", "centroids.weight"),
         *("indices", "dense_weights", "B", "B_24", "trellis", "q_weight", "tables2", "embedding_quantized", "dqweight"),

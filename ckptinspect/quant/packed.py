@@ -5,9 +5,11 @@ What stands here has the names of a scheme and shapes that it cannot have, or be
 
 from typing import ClassVar
 
-from ckptinspect.quant.base import SERVING, Explained, Setting, Unit, unknown
+from ckptinspect.quant.base import FLOATS, SERVING, Explained, Setting, Unit, unknown
 
 _INTEGERS = frozenset({"U8", "I8", "I16", "I32", "U32", "I64"})
+_ANY = _INTEGERS | FLOATS
+_BNB = ("absmax", "quant_map", "nested_absmax", "nested_quant_map", "quant_state")
 # (container leaf, its dtypes, a sibling that must stand beside it, other siblings that serve it)
 _SIGNATURES: tuple[tuple[str, frozenset[str], str, tuple[str, ...]], ...] = (
     ("qweight", _INTEGERS, "scales", ("qzeros", "g_idx", "act_global_scale")),
@@ -16,7 +18,12 @@ _SIGNATURES: tuple[tuple[str, frozenset[str], str, tuple[str, ...]], ...] = (
     ("weight_packed", _INTEGERS, "weight_scale", ()),
     ("weight_packed", _INTEGERS, "weight_shape", ()),
     ("weight_packed", _INTEGERS, "scale_packed", ("meta",)),
-    ("weight", frozenset({"U8"}), "weight.absmax", ("weight.quant_map", "weight.nested_absmax")),
+    *(
+        ("weight", _ANY, f"weight{mark}{sibling}", tuple(f"weight{mark}{leaf}" for leaf in _BNB))
+        for mark in "._"
+        for sibling in ("absmax", "quant_map")
+    ),
+    ("", _ANY, "absmax", _BNB),
     ("weight", frozenset({"U8", "I8"}), "weight_scale", ()),
     ("weight", frozenset({"I8", "U8"}), "scale", ()),
     ("weight", frozenset({"U32"}), "scales", ("biases", "qbiases")),
@@ -31,6 +38,12 @@ _SIGNATURES: tuple[tuple[str, frozenset[str], str, tuple[str, ...]], ...] = (
     ("trellis", _INTEGERS, "suh", ("svh", "su", "sv", "mcg", "mul1")),
     ("q_weight", _INTEGERS, "q_scale", ("q_scale_max", "q_groups", "q_invperm", "q_perm")),
     ("B", _INTEGERS, "s", ("workspace",)),
+    ("indices", _INTEGERS, "perm", ("weight_scale", "weight_bias", "centroids.weight", "res_centroids.weight")),
+    ("indices", _INTEGERS, "res_indices", ("centroids.weight", "res_centroids.weight", "perm")),
+    ("dense_weights", _INTEGERS, "col_vals", ("row_offsets", "in_perm")),
+    ("dense_weights", _INTEGERS, "row_offsets", ("in_perm",)),
+    ("compressed", _ANY, "shape", ("bitmask", "row_offsets")),
+    ("compressed", _ANY, "bitmask", ()),
     ("_weight_qdata", _INTEGERS, "_weight_scale", ("_weight_zero_point",)),
 )
 
@@ -45,7 +58,7 @@ class Packed:
             weights = [kind for kind in unit.leaves.get(container, ()) if kind.dtype.code in dtypes]
             if sibling not in unit.leaves or not weights:
                 continue
-            states = [leaf for leaf in unit.leaves if ".quant_state." in leaf]
+            states = [leaf for leaf in unit.leaves if "quant_state" in leaf]
             reason = f"{container or 'a weight'} beside {sibling} is packed in no way that is known"
             return unknown(self.name, unit, weights, reason, (sibling, *others, *states, *SERVING))
         return None

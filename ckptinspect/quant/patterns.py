@@ -193,8 +193,11 @@ class _Parser:
     def _class(self) -> _Characters:
         others = self._take("^")
         listed: set[str] = set()
-        while not self._take("]"):
+        while not (listed and self._take("]")):
             character = self._next()
+            if character in "[]":
+                # A bracket that comes first is itself, and one inside may mean more some day.
+                raise NotUnderstoodError(self._text)
             if character == "\\":
                 listed |= self._escaped().listed
             elif self._peek() == "-" and self._text[self._at + 1 : self._at + 2] not in {"]", ""}:

@@ -35,18 +35,18 @@ _PACKING = frozenset({"U8", "U16", "U32", "U64", "I16", "I32", "I64"})
 
 class Units(msgspec.Struct, frozen=True):
     """The units of a component. ``by_key`` gives the unit of every tensor of a kind; for kinds ``apart``, that stand
-    in several units, ``by_path`` gives it by the path of a tensor's module. ``adopted`` are bare parameters' kinds.
+    in several units, ``by_path`` gives it by the path of a tensor's module. ``apart`` has what follows the path in
+    a name of each kind, with the dot or underscore in front of it: nothing in that of a bare parameter.
     """
 
     units: tuple[Unit, ...]
     by_key: Mapping[KindKey, int]
     by_path: Mapping[str, int] = {}
-    apart: frozenset[KindKey] = frozenset()
-    adopted: frozenset[KindKey] = frozenset()
+    apart: Mapping[KindKey, str] = {}
 
     def number(self, name: str, key: KindKey) -> int:
         """Which unit a tensor of a kind that is ``apart`` belongs to; -1 where it belongs to none."""
-        return self.by_path.get(name if key in self.adopted else split_leaf(name)[0], -1)
+        return self.by_path.get(_path(name, self.apart[key]), -1)
 
 
 def needs_names(headers: Iterable[Header]) -> bool:
@@ -62,11 +62,9 @@ def units_of(kinds: Sequence[Kind], named: Iterable[NamedKey] | None = None) -> 
     units: list[Unit] = []
     by_key: dict[KindKey, int] = {}
     apart: dict[KindKey, str] = {}
-    adopted = set()
     for leaves in _groups(kinds).values():
         if named is not None and not _alike(leaves) and _is_packed(leaves):
-            apart |= {kind.key: leaf for leaf, found in leaves.items() for kind in found}
-            adopted |= {kind.key for kind in leaves.get("", ())}
+            apart |= {kind.key: _behind(kind) if leaf else "" for leaf, found in leaves.items() for kind in found}
             continue
         by_key |= {kind.key: len(units) for found in leaves.values() for kind in found}
         units.append(_unit(leaves))
@@ -74,11 +72,11 @@ def units_of(kinds: Sequence[Kind], named: Iterable[NamedKey] | None = None) -> 
         return Units(tuple(units), by_key)
     by_path: dict[str, int] = {}
     by_kind = {kind.key: kind for kind in kinds}
-    modules = _modules(named, apart, adopted)
+    modules = _modules(named, apart)
     for signature, paths in _signatures(modules).items():
         by_path |= dict.fromkeys(paths, len(units))
         units.append(_alike_unit(paths, signature, by_kind))
-    return Units(tuple(units), by_key, by_path, frozenset(apart), frozenset(adopted))
+    return Units(tuple(units), by_key, by_path, apart)
 
 
 def _groups(kinds: Iterable[Kind]) -> dict[str, dict[str, list[Kind]]]:
@@ -115,13 +113,23 @@ def _unit(leaves: Mapping[str, Sequence[Kind]]) -> Unit:
 _Module = tuple[tuple[str, KindKey], ...]
 
 
-def _modules(named: Iterable[NamedKey], apart: Mapping[KindKey, str], adopted: set[KindKey]) -> dict[str, _Module]:
-    """What each module holds: its leaves with their kinds, sorted."""
+def _behind(kind: Kind) -> str:
+    """What follows the module's path in the names of a kind, with what is before it."""
+    return kind.example[len(split_leaf(kind.example)[0]) :]
+
+
+def _path(name: str, behind: str) -> str:
+    """The path of a tensor's module. Names of a kind differ in their digits, and so may what follows the path."""
+    return name[: -len(behind)] if behind and name.endswith(behind) else split_leaf(name)[0] if behind else name
+
+
+def _modules(named: Iterable[NamedKey], apart: Mapping[KindKey, str]) -> dict[str, _Module]:
+    """What each module holds: the kinds of its tensors with what follows its path, sorted."""
     found: dict[str, list[tuple[str, KindKey]]] = {}
     for name, key in named:
-        if key in apart:
-            path, leaf = (name, "") if key in adopted else split_leaf(name)
-            found.setdefault(path, []).append((leaf, key))
+        if (behind := apart.get(key)) is not None:
+            path = _path(name, behind)
+            found.setdefault(path, []).append((name[len(path) :], key))
     return {path: tuple(sorted(held)) for path, held in found.items()}
 
 
@@ -135,14 +143,12 @@ def _signatures(modules: Mapping[str, _Module]) -> dict[_Module, list[str]]:
 
 def _alike_unit(paths: Sequence[str], signature: _Module, kinds: Mapping[KindKey, Kind]) -> Unit:
     leaves: dict[str, tuple[Kind, ...]] = {}
-    for (leaf, key), times in Counter(signature).items():
-        kind = msgspec.structs.replace(kinds[key], count=times * len(paths), example=_name(paths[0], leaf))
+    for (behind, key), times in Counter(signature).items():
+        example = f"{paths[0]}{behind}"
+        leaf = split_leaf(example)[1] if behind else ""
+        kind = msgspec.structs.replace(kinds[key], count=times * len(paths), example=example)
         leaves[leaf] = (*leaves.get(leaf, ()), kind)
     return Unit(paths[0], leaves, len(paths))
-
-
-def _name(path: str, leaf: str) -> str:
-    return f"{path}.{leaf}" if leaf else path
 
 
 def parts_of(units: Units, named: Iterable[NamedKey]) -> Iterator[tuple[KindKey, int]]:

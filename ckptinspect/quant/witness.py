@@ -84,8 +84,7 @@ def _figures(
 
 
 def _other_bits(claims: Claims, one: Explained) -> str | None:
-    about = claims.about(one.unit.path if one.unit is not None else "")
-    said = {claim.bits for claim in about}
+    said = {claim.bits for claim in claims.exactly(one.unit.path if one.unit is not None else "")}
     if one.bits is None or one.bits != int(one.bits) or None in said or not said or one.bits in said:
         return None
     if all(parameters == kind.elements for kind, parameters in one.parameters.items()):
@@ -98,7 +97,7 @@ def _other_bits(claims: Claims, one: Explained) -> str | None:
 
 
 def _other_groups(claims: Claims, one: Explained) -> str | None:
-    about = claims.about(one.unit.path if one.unit is not None else "")
+    about = claims.exactly(one.unit.path if one.unit is not None else "")
     said = {claim.group_size for claim in about if claim.bits in {None, one.bits}}
     if one.group_size is None or None in said or not said or one.group_size in said:
         return None

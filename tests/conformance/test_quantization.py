@@ -469,3 +469,39 @@ def test_what_neither_header_nor_neighbours_nor_config_prove_is_unexplained(name
     assert counted.total.unexplained > 0
     assert counted.total.parameters == (case.outputs if case.bias else 0)
     assert all(found.reason for found in counted.explained if None in found.parameters.values())
+
+
+CONTAINERS = (
+    *("qweight", "weight_packed", "weight", "W_q", "codes", "trellis", "q_weight", "B", "indices", "dense_weights"),
+    *("embedding_quantized", "compressed", "_weight_qdata", "weight._data", "weight._data._data", "blocks", "+_blocks"),
+    "dqweight",
+)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, case in CASES.items() if case.scheme not in {"gguf", "fp-quant"})
+)
+def test_a_container_alone_is_never_taken_for_a_scheme(name: str) -> None:
+    case = CASES[name]
+    leaf = next(leaf for leaf in CONTAINERS if leaf in case.leaves)
+    alone = msgspec.structs.replace(case, leaves={leaf: case.leaves[leaf]}, beside=False, config=None)
+    counted = count(alone.checkpoint)
+    stored = layouts.elements(alone.leaves)
+
+    assert not any(found.parameters for found in counted.explained if not found.reason)
+    # ``indices`` alone are a buffer of that name.
+    buffers = {(0, 0)} if leaf == "indices" else set()
+    assert (counted.total.parameters, counted.total.unexplained) in {(0, stored), (stored, 0)} | buffers
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_without_any_one_of_its_tensors_nothing_is_counted_wrong(name: str) -> None:
+    """It is the same as with it, or unexplained; only what served a weight may then look like a parameter."""
+    case = CASES[name]
+    for leaf in case.leaves:
+        left = {other: entry for other, entry in case.leaves.items() if other != leaf}
+        if not left or leaf in CONTAINERS or leaf == "bias":
+            continue
+        counted = count(msgspec.structs.replace(case, leaves=left).checkpoint)
+        more = counted.total.parameters - case.parameters
+        assert counted.total.unexplained or 0 <= more <= layouts.elements(left), leaf
