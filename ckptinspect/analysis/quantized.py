@@ -7,6 +7,7 @@ from functools import cached_property
 import msgspec
 
 from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.extensions import names_of
 from ckptinspect.fold import templates
 from ckptinspect.header import keys_in
 from ckptinspect.model import Config, Kind, KindKey, Note, Shape, Shard, Tensor
@@ -89,7 +90,7 @@ class Quantized:
     def _units(self, shards: Sequence[Shard], kinds: Sequence[Kind]) -> Units:
         headers = [shard.header for shard in shards if shard.header is not None]
         named = needs_names(headers) and all(header.raw is not None for header in headers)
-        return units_of(kinds, self._named(shards) if named else None)
+        return units_of(kinds, self._named(shards) if named else None, every=bool(names_of("quant")))
 
     def _named(self, shards: Iterable[Shard]) -> Iterator[NamedKey]:
         """Every tensor of some shards by its name and kind, without those that are counted in another shard."""

@@ -35,13 +35,18 @@ class Packing(msgspec.Struct, frozen=True):
 
 
 def packings(explained: Iterable[Explained]) -> tuple[Packing, ...]:
-    """The ways in which modules are packed, those that take most bytes first."""
+    """The ways in which modules are packed, those that hold most first."""
     groups: dict[tuple[str, float | None, int | None], list[Explained]] = {}
     for found in explained:
         if found.parameters:
             groups.setdefault((found.scheme, found.bits, found.group_size), []).append(found)
     ways = [_together(*key, found) for key, found in groups.items()]
-    return tuple(sorted(ways, key=lambda way: (-way.weight_bytes, way.scheme, way.bits or 0, way.group_size or 0)))
+    return tuple(sorted(ways, key=_rank))
+
+
+def _rank(way: Packing) -> tuple[object, ...]:
+    held = way.weight_bytes if way.parameters is None else way.parameters
+    return -held, way.scheme, way.bits or 0, way.group_size or 0
 
 
 def _together(scheme: str, bits: float | None, group_size: int | None, found: list[Explained]) -> Packing:

@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import NamedTuple, cast
 
+from ckptinspect.extensions import extensions
 from ckptinspect.quant.base import Explained, Scheme, Setting, Unit
 
 
@@ -60,6 +61,11 @@ SCHEMES: tuple[Registered, ...] = (
 )
 
 
+def added() -> tuple[Scheme, ...]:
+    """The schemes of other packages, which are asked of every module."""
+    return extensions("quant", "explain")
+
+
 @cache
 def loaded(registered: Registered) -> Scheme:
     """The scheme itself."""
@@ -68,7 +74,10 @@ def loaded(registered: Registered) -> Scheme:
 
 
 def explained(unit: Unit, setting: Setting) -> Explained | None:
-    """What the first scheme that knows the unit says of it."""
+    """What the first scheme that knows the unit says of it, those that other packages add before ours."""
+    for scheme in added():
+        if (found := scheme.explain(unit, setting)) is not None:
+            return found
     for registered in SCHEMES:
         asked = not registered.leaves or any(leaf in unit.leaves for leaf in registered.leaves)
         if asked and (found := loaded(registered).explain(unit, setting)) is not None:

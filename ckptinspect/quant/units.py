@@ -57,12 +57,15 @@ def needs_names(headers: Iterable[Header]) -> bool:
     return any(not _alike(leaves) and _is_packed(leaves) for leaves in _groups(merged(kinds)).values())
 
 
-def units_of(kinds: Sequence[Kind], named: Iterable[NamedKey] | None = None) -> Units:
-    """The units of these kinds; ``named`` are all tensors, by name and kind, for those that need it."""
+def units_of(kinds: Sequence[Kind], named: Iterable[NamedKey] | None = None, *, every: bool = False) -> Units:
+    """The units of these kinds; ``named`` are all tensors, by name and kind, for those that need it.
+
+    ``every`` makes a unit of every module, and not only of those that one of our own schemes may know.
+    """
     units: list[Unit] = []
     by_key: dict[KindKey, int] = {}
     apart: dict[KindKey, str] = {}
-    for leaves in _groups(kinds).values():
+    for leaves in _groups(kinds, every=every).values():
         if named is not None and not _alike(leaves) and _is_packed(leaves):
             apart |= {kind.key: _behind(kind) if leaf else "" for leaf, found in leaves.items() for kind in found}
             continue
@@ -79,10 +82,10 @@ def units_of(kinds: Sequence[Kind], named: Iterable[NamedKey] | None = None) -> 
     return Units(tuple(units), by_key, by_path, apart)
 
 
-def _groups(kinds: Iterable[Kind]) -> dict[str, dict[str, list[Kind]]]:
+def _groups(kinds: Iterable[Kind], *, every: bool = False) -> dict[str, dict[str, list[Kind]]]:
     """The leaves of every folded path that may be a quantized module's."""
     groups = by_module(kind for kind in kinds if kind.example)
-    return {path: leaves for path, leaves in sorted(groups.items()) if not TELLING.isdisjoint(leaves)}
+    return {path: leaves for path, leaves in sorted(groups.items()) if every or not TELLING.isdisjoint(leaves)}
 
 
 def _alike(leaves: Mapping[str, Sequence[Kind]]) -> bool:

@@ -71,7 +71,7 @@ def test_a_scheme_of_another_package_is_asked_first(site: Path) -> None:
     asked = "print(unit.path, sorted(unit.leaves), file=__import__('sys').stderr)"
     (site / "acme.py").write_text(CODE.replace("return None", f"{asked}; return None"))
 
-    assert "model.layers..mlp.down_proj ['weight']\n" in extended(site, "fixtures/tiny-qwen2-vl").err
+    assert "model.layers.0.mlp.down_proj ['weight']\n" in extended(site, "fixtures/tiny-qwen2-vl").err
 
 
 @pytest.mark.parametrize(
