@@ -19,6 +19,8 @@ Attributes = tuple[tuple[str, Value], ...]
 
 _WEIGHTS = ("weight", "gamma", "weight_v", "weight.original1", "scale")
 _BIASES = ("bias", "beta")
+# Arguments by a name that a tensor of a quantized module has too (HQQ's ``shape``).
+_TAKEN = frozenset(("shape",))
 _NO_EMBEDDING = ("proj", "linear", "dense", "fc", "patch")
 _NORMS = ("norm", "ln", "bn")
 _TRANSPOSED = ("transpose", "deconv", "upsample", "ups")
@@ -189,7 +191,7 @@ def _packed_first(parts: Sequence[Part]) -> list[Part]:
 def _with_scales(module: Module, parts: Sequence[Part]) -> Module:
     containers = tuple((part.container, _typed(part)) for part in parts if part.container)
     serving = {Meaning.SCALE, Meaning.LOW_RANK}
-    scales = tuple((part.leaf, part.shape) for part in parts if part.meaning in serving)
+    scales = tuple((part.leaf, part.shape) for part in parts if part.meaning in serving and part.leaf not in _TAKEN)
     return Module(module.kind, module.attributes + containers + scales)
 
 

@@ -141,10 +141,24 @@ def packed(unit: Unit, weight: Kind, shape: Shape, form: Format, serving: Iterab
     )
 
 
-def counted(unit: Unit, weight: Kind, values: int, form: Format, serving: Iterable[str] = ()) -> Explained:
-    """The answer for a unit whose weight holds so many values, in a shape that is not known."""
-    answer = packed(unit, weight, (values,), form, serving)
-    return msgspec.structs.replace(answer, shapes={})
+def counted(unit: Unit, weight: Kind, shape: Shape | int, form: Format, serving: Iterable[str] = ()) -> Explained:
+    """The answer for a unit whose weight holds so many values, in this shape or in one that is not known."""
+    if not isinstance(shape, int):
+        return packed(unit, weight, shape, form, serving)
+    return msgspec.structs.replace(packed(unit, weight, (shape,), form, serving), shapes={})
+
+
+def shaped(unit: Unit, values: int, setting: Setting, *, padded: bool = False) -> Shape | int:
+    """[out, in] where the neighbours tell one of the two, else the number of values; of ``padded`` ones the last may
+    be no value.
+    """
+    wide, long = setting.neighbours.inputs(unit.path), setting.neighbours.outputs(unit.path)
+    for inputs in sorted(wide):
+        for count in (values, values - 1) if padded and inputs % 2 else (values,):
+            outputs, rest = divmod(count, inputs)
+            if not rest:
+                return (outputs, inputs) if not long or outputs in long else values
+    return next(((outputs, values // outputs) for outputs in sorted(long) if values % outputs == 0), values)
 
 
 def unknown(scheme: str, unit: Unit, weights: Iterable[Kind], reason: str, serving: Iterable[str] = ()) -> Explained:

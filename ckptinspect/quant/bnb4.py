@@ -12,8 +12,8 @@ The number of parameters is exact but for an odd one, which the neighbours of su
 
 from typing import ClassVar
 
-from ckptinspect.model import Shape
-from ckptinspect.quant.base import Explained, Setting, Unit
+from ckptinspect.model import elements_in
+from ckptinspect.quant.base import Explained, Format, Setting, Unit, counted, shaped
 from ckptinspect.quant.packing import ceil_div
 
 _BEFORE = ("weight.", "weight_", "")
@@ -34,31 +34,10 @@ class Bnb4:
             return None
         if weight.rank != 2 or weight.shape[1] != 1 or absmax.rank != 1:
             return None
-        values = 2 * weight.nbytes
-        shape = _shape(unit, values, setting)
-        if shape is not None:
-            values = shape[0] * shape[1]
+        shape = shaped(unit, 2 * weight.nbytes, setting, padded=True)
+        values = shape if isinstance(shape, int) else elements_in(shape)
         blocks = [size for size in _BLOCKS if ceil_div(values, size) == absmax.shape[0]]
         if not blocks:
             return None
-        return Explained(
-            scheme=self.name,
-            bits=4,
-            group_size=blocks[0],
-            evidence="header",
-            parameters={weight: values},
-            bookkeeping=unit.all((*states, *(f"{before}{leaf}" for leaf in _SERVING))),
-            shapes={} if shape is None else {weight: shape},
-            unit=unit,
-        )
-
-
-def _shape(unit: Unit, values: int, setting: Setting) -> Shape | None:
-    """[out, in] where the inputs are known and divide the values, or those less the half byte that pads them."""
-    wide, long = setting.neighbours.inputs(unit.path), setting.neighbours.outputs(unit.path)
-    for inputs in sorted(wide):
-        for count in (values, values - 1) if inputs % 2 else (values,):
-            outputs, rest = divmod(count, inputs)
-            if not rest:
-                return (outputs, inputs) if not long or outputs in long else None
-    return next(((outputs, values // outputs) for outputs in sorted(long) if values % outputs == 0), None)
+        serving = (*states, *(f"{before}{leaf}" for leaf in _SERVING))
+        return counted(unit, weight, shape, Format(self.name, 4, blocks[0]), serving)

@@ -10,21 +10,23 @@ SINQ: ``W_q`` the same (5 and 6 bits in I32 too) beside ``meta.scale.x``, ``meta
 ``meta.zero.x`` has the rows. Layout: sinq ``sinqlinear_hf.py``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import ClassVar
 
+import msgspec
+from msgspec.structs import replace
+
 from ckptinspect.model import Kind
-from ckptinspect.quant.base import Explained, Format, Setting, Unit, counted, unknown
+from ckptinspect.quant.base import Explained, Format, Setting, Unit, counted, shaped, unknown
 from ckptinspect.quant.packing import ceil_div
 
 _STATE = (
-    *("scale", "zero", "meta", "nbits", "group_size", "shape", "axis", "packing", "unpack_view_dtype", "channel_wise"),
+    *("scale", "zero", "nbits", "group_size", "shape", "axis", "packing", "unpack_view_dtype", "channel_wise"),
     *("view_as_float", "quant_scale", "quant_zero", "compute_dtype", "optimize", "round_zero", "offload_meta"),
     *("encoded_state_dict", "stores_quant_config", "scale_q", "zero_q", "meta_scale", "meta_zero"),
 )
 # How many values stand in an element of the packed tensor, by its dtype and the bits.
 _HELD = {"U8": {8: 1, 4: 2, 2: 4, 1: 8}, "I32": {3: 10, 5: 6, 6: 5}}
-_ZEROS = ("meta.zero.x", "meta.zero")
 
 
 class Hqq:
@@ -33,52 +35,62 @@ class Hqq:
     name: ClassVar[str] = "hqq"
 
     def explain(self, unit: Unit, setting: Setting) -> Explained | None:
-        weight = unit.only("W_q")
-        scale, zero = unit.only("scale"), unit.only("zero")
+        weight, scale = unit.only("W_q"), unit.only("scale")
         if weight is None or weight.rank != 2:
             return None
-        if weight.dtype.code not in _HELD:
+        if scale is not None and ("zero" in unit.leaves or "nbits" in unit.leaves):
+            return _Module(unit, weight, self.name, scale, _STATE).explained(setting)
+        state = tuple(leaf for leaf in unit.leaves if leaf == "meta" or leaf.startswith("meta."))
+        return _Module(unit, weight, "sinq", unit.only("meta.zero.x"), state).explained(setting) if state else None
+
+
+class _Module(msgspec.Struct, frozen=True):
+    """A packed weight with what has a row for each of its groups, where that is known, and the leaves of its state."""
+
+    unit: Unit
+    weight: Kind
+    scheme: str
+    groups: Kind | None
+    state: tuple[str, ...]
+
+    def explained(self, setting: Setting) -> Explained | None:
+        if self.weight.dtype.code not in _HELD:
             reason = "its bytes are stored as another dtype, which hides how many values they hold"
-            return unknown(self.name, unit, [weight], reason, _STATE) if "nbits" in unit.leaves else None
-        serving = (*_STATE, *(leaf for leaf in unit.leaves if leaf.startswith("meta.")))
-        rows = scale if scale is not None and (zero is not None or "nbits" in unit.leaves) else None
-        name = self.name
-        if rows is None and len(serving) > len(_STATE):
-            rows = next((kind for leaf in _ZEROS if (kind := unit.only(leaf)) is not None), None)
-            name = "sinq"
-        if rows is None:
-            return _by_others(unit, weight, setting, "sinq", serving) if "meta" in unit.leaves else None
-        if rows.rank == 2 and rows.shape[1] == 1:
-            return _by_rows(unit, weight, rows, name, serving)
-        if rows.rank != 2 or rows.shape == (1, weight.shape[1]):
-            return _by_others(unit, weight, setting, name, serving)
+            return unknown(self.scheme, self.unit, [self.weight], reason, self.state)
+        if self.groups is None or self.groups.shape == (1, self.weight.shape[1]):
+            return self._by_others(setting)
+        return self._by_rows(self.groups, setting) if self.groups.rank == 2 and self.groups.shape[1] == 1 else None
+
+    def _by_rows(self, groups: Kind, setting: Setting) -> Explained | None:
+        """Groups along the inputs: each has a row of values and a scale."""
+        rows, columns = self.weight.shape
+        for bits, held in _HELD[self.weight.dtype.code].items():
+            if ceil_div(groups.shape[0], held) == rows:
+                return self._answer(groups.shape[0] * columns, Format(self.scheme, bits, columns), setting)
         return None
 
+    def _by_others(self, setting: Setting) -> Explained:
+        """Groups along the outputs: how many rows stand in one is for the neighbours or the config to say."""
+        readings = dict(self._readings())
+        products = setting.neighbours.products(self.unit.path).intersection(readings)
+        claims = {claim.bits for claim in setting.claims.about(self.unit.path)}
+        claimed = {values for values, form in readings.items() if form.bits in claims}
+        found = next((values for values in (products, claimed, set(readings)) if len(values) == 1), None)
+        if found is None:
+            reason = "how many values are in a byte is not in the header, and neither a neighbour nor the config says"
+            return unknown(self.scheme, self.unit, [self.weight], reason, self.state)
+        form = readings[values := next(iter(found))]
+        return self._answer(values, replace(form, evidence="header" if len(readings) == 1 else "config"), setting)
 
-def _by_rows(unit: Unit, weight: Kind, groups: Kind, name: str, serving: Iterable[str]) -> Explained | None:
-    """Groups along the inputs: each has a row of values and a scale."""
-    rows, columns = weight.shape
-    for bits, held in _HELD[weight.dtype.code].items():
-        if ceil_div(groups.shape[0], held) == rows:
-            return counted(unit, weight, groups.shape[0] * columns, Format(name, bits, columns), serving)
-    return None
+    def _readings(self) -> Iterator[tuple[int, Format]]:
+        """The numbers of values that it may hold, with the bits at which it does."""
+        rows, columns = self.weight.shape
+        for bits, held in _HELD[self.weight.dtype.code].items():
+            # Only what is packed in words may be filled up; groups are of a multiple of eight.
+            fewest = (rows - 1) * held + 1 if self.weight.dtype.code == "I32" else rows * held
+            for size in range(fewest, rows * held + 1):
+                if size % 8 == 0:
+                    yield size * columns, Format(self.scheme, bits, size if self.groups is not None else None)
 
-
-def _by_others(unit: Unit, weight: Kind, setting: Setting, name: str, serving: Iterable[str]) -> Explained:
-    """Groups along the outputs: how many rows stand in one is for the neighbours or the config to say."""
-    rows, columns = weight.shape
-    readings: dict[int, tuple[int, int]] = {}
-    for bits, held in _HELD[weight.dtype.code].items():
-        sizes = range((rows - 1) * held + 1, rows * held + 1) if held in {10, 6, 5} else (rows * held,)
-        readings |= {size * columns: (bits, size) for size in sizes if size % 8 == 0}
-    products = [values for values in readings if values in setting.neighbours.products(unit.path)]
-    claims = {claim.bits for claim in setting.claims.about(unit.path)}
-    claimed = [values for values, (bits, _) in readings.items() if bits in claims]
-    found = next((one for one in (products, claimed, list(readings)) if len(one) == 1), None)
-    if found is None:
-        reason = "how many values are in a byte is not in the header, and neither a neighbour nor the config says"
-        return unknown(name, unit, [weight], reason, serving)
-    bits, size = readings[found[0]]
-    evidence = "header" if len(readings) == 1 else "config"
-    group = size if unit.only("scale") is not None else None
-    return counted(unit, weight, found[0], Format(name, bits, group, evidence), serving)
+    def _answer(self, values: int, form: Format, setting: Setting) -> Explained:
+        return counted(self.unit, self.weight, shaped(self.unit, values, setting), form, self.state)

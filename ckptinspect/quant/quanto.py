@@ -9,7 +9,7 @@ inputs, [g, N*K/g], hide their size from the header. Layout: optimum-quanto ``te
 from typing import ClassVar
 
 from ckptinspect.model import Kind
-from ckptinspect.quant.base import BYTES, FP8, Explained, Format, Setting, Unit, counted, packed, unknown
+from ckptinspect.quant.base import BYTES, FP8, Explained, Format, Setting, Unit, counted, packed, shaped, unknown
 from ckptinspect.quant.packing import ceil_div
 
 _SERVING = ("weight._scale", "weight._shift")
@@ -38,11 +38,12 @@ class Quanto:
             for bits in (4, 2):
                 if ceil_div(scale.shape[0] * bits, 8) == rows:
                     form = Format(self.name, bits, columns)
-                    return counted(unit, weight, scale.shape[0] * columns, form, _SERVING)
+                    shape = shaped(unit, scale.shape[0] * columns, setting)
+                    return counted(unit, weight, shape, form, _SERVING)
         claimed = {claim.bits for claim in setting.claims.about(unit.path)} & {2, 4}
         if scale.rank == 2 and scale.shape == (1, columns) and len(claimed) == 1:
             bits = claimed.pop() or 4
             form = Format(self.name, bits, rows * 8 // bits, "config")
-            return counted(unit, weight, weight.elements * 8 // bits, form, _SERVING)
+            return counted(unit, weight, shaped(unit, weight.elements * 8 // bits, setting), form, _SERVING)
         reason = "the scales do not say how many rows of values are in a byte, and the config does not either"
         return unknown(self.name, unit, [weight], reason, _SERVING)

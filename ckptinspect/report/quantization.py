@@ -9,6 +9,7 @@ from ckptinspect.text import bytes_text, number_of
 
 _BY = {"header": "by the header", "neighbour": "by the tensors around", "config": "by the config"}
 _DIGITS = 4
+_MOST = 8
 
 
 def quantization_data(counted: Count) -> v1.QuantizationData | None:
@@ -30,9 +31,13 @@ def _rounded(bits: float | None) -> float | None:
 
 
 def quantization_lines(data: v1.QuantizationData) -> tuple[str, ...]:
-    """A line for each way of packing; with its modules where there are several."""
-    several = len(data.schemes) > 1
-    return tuple(_line(scheme, counted=several) for scheme in data.schemes)
+    """A line for each way of packing; with its modules where there are several, and the last of many together."""
+    shown, rest = data.schemes[:_MOST], data.schemes[_MOST:]
+    lines = [_line(scheme, counted=len(data.schemes) > 1) for scheme in shown]
+    if rest:
+        modules = number_of(sum(scheme.modules for scheme in rest), "module")
+        lines.append(f"quantized, {modules}: {number_of(len(rest), 'more way')} of packing")
+    return tuple(lines)
 
 
 def _line(scheme: v1.SchemeData, *, counted: bool) -> str:

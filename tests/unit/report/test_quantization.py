@@ -37,6 +37,20 @@ def test_several_ways_are_a_line_each_the_largest_first() -> None:
     )
 
 
+def test_of_many_ways_the_last_share_a_line() -> None:
+    tensors: Shapes = {
+        name: entry
+        for number in range(1, 13)
+        for name, entry in layouts.at(f"layers.{number}.fc", layouts.gptq(64, 256 * number, 4, 32 * number)).items()
+    }
+    data = quantization_data(counted(tensors))
+
+    assert data is not None
+    assert len(data.schemes) == 12
+    assert len(quantization_lines(data)) == 9
+    assert quantization_lines(data)[-1] == "quantized, 4 modules: 4 more ways of packing"
+
+
 def test_what_is_not_quantized_has_no_line() -> None:
     assert quantization_data(counted(matrix("lm_head", 64, 32))) is None
 
