@@ -27,7 +27,7 @@ class Row(msgspec.Struct, frozen=True):
 
     ``shard`` is the file that they stand in, empty where a row is of all files together. ``unit`` tells rows of
     one kind apart, where its tensors belong to modules that differ otherwise. ``shape`` is that of a packed
-    weight's parameters, None where it is the stored one or not known.
+    weight's parameters, None where it is the stored one or not known; ``scheme`` what it is quantized by.
     """
 
     kind: Kind
@@ -38,6 +38,7 @@ class Row(msgspec.Struct, frozen=True):
     parameters: int
     unit: int | None = None
     shape: Shape | None = None
+    scheme: str = ""
 
     @property
     def tally(self) -> Tally:
@@ -169,7 +170,8 @@ class _Judge:
 
     def _row(self, kind: Kind, shard: str, verdict: Verdict, unit: int | None = None) -> Row:
         place = self.places[kind.key]
-        return Row(kind, place, self.component, shard, verdict.meaning, verdict.parameters, unit, verdict.shape)
+        own = (verdict.meaning, verdict.parameters, unit, verdict.shape, verdict.scheme)
+        return Row(kind, place, self.component, shard, *own)
 
     def _verdict_of(self, kind: Kind, unit: int | None) -> Verdict:
         """What a kind is, in one unit where it stands in several; a quantized weight may be another's copy too."""

@@ -30,7 +30,7 @@ def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Ten
             kind = Kind(key[0], tensor.dtype, tensor.shape, tensor.nbytes, 1, tensor.name)
             place = naming.place(tensor.name, shard.component)
             own = (kind, place, shard.component, shard.path)
-            yield tensor, Row(*own, row.meaning, row.parameters, row.unit, row.shape)
+            yield tensor, Row(*own, row.meaning, row.parameters, row.unit, row.shape, row.scheme)
 
 
 def _unlike(rests: Mapping[tuple[str, str], Row], component: str, tensor: Tensor) -> Row:

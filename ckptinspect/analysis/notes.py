@@ -75,6 +75,7 @@ def _integers(counted: Count) -> Iterator[Note]:
         row
         for row in counted.rows
         if row.meaning is Meaning.PARAMETER
+        and not row.scheme
         and row.kind.dtype.family in INTEGERS
         and row.parameters == row.kind.elements
     ]

@@ -22,11 +22,14 @@ _CACHE_LEAVES = (*_CACHE, "v_cache_scale", "input_scale", "output_scale")
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a tensor is, how many parameters it holds, and in which shape where that is not the stored one."""
+    """What a tensor is, how many parameters it holds, in which shape where that is not the stored one, and by which
+    quantization scheme where one says so.
+    """
 
     meaning: Meaning
     parameters: int = 0
     shape: Shape | None = None
+    scheme: str = ""
 
 
 class Quantized:
@@ -144,4 +147,5 @@ def _verdicts(found: Explained) -> Iterator[tuple[Kind, Verdict]]:
             yield kind, Verdict(Meaning.UNEXPLAINED)
         else:
             shape = found.shapes.get(kind)
-            yield kind, Verdict(Meaning.PARAMETER, parameters, shape if shape != kind.shape else None)
+            logical = shape if shape != kind.shape else None
+            yield kind, Verdict(Meaning.PARAMETER, parameters, logical, found.scheme)

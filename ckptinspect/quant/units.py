@@ -25,8 +25,8 @@ _CONTAINERS = frozenset(
         *("_weight_qdata", "weight._data", "weight._data._data", "B_24", "dqweight", "forward_hadamard_matrix"),
     )
 )
-# Packed weights are integers, but for what stands for a rotated weight.
-_ROTATED = "hadamard_matrix"
+# Where no tensor is of integers, these may still have to be told apart.
+_ANY_DTYPE = ("hadamard_matrix", "._data", "_qdata")
 _WEIGHTS = ("weight", "")
 # What stands beside bytes that are a parameter each, which need not be told apart.
 _BYTEWISE = frozenset({"SCB", "weight_scale"})
@@ -52,7 +52,7 @@ class Units(msgspec.Struct, frozen=True):
 def needs_names(headers: Iterable[Header]) -> bool:
     """Whether the units in these headers can be told by the names of their tensors only."""
     kinds = [kind for header in headers for kind in header.kinds]
-    if not any(kind.dtype.family in INTEGERS or kind.template.endswith(_ROTATED) for kind in kinds):
+    if not any(kind.dtype.family in INTEGERS or kind.template.endswith(_ANY_DTYPE) for kind in kinds):
         return False
     return any(not _alike(leaves) and _is_packed(leaves) for leaves in _groups(merged(kinds)).values())
 

@@ -17,7 +17,7 @@ from ckptinspect.quant.leaves import split_leaf
 FOLDER = Path(__file__).parents[2] / "fixtures" / "real" / "quantized"
 KNOWN: dict[str, dict[str, Any]] = json.loads((FOLDER / "known.json").read_text())
 BASES: dict[str, dict[str, list[int]]] = json.loads((FOLDER / "bases.json").read_text())
-MODELS = sorted(name for name, known in KNOWN.items() if known["kind"] == "model")
+MODELS = sorted(name for name, known in KNOWN.items() if known["kind"] != "adapter")
 QUANTIZED = [name for name in MODELS if KNOWN[name]["scheme"] != "none"]
 # The library leaves the biases of the attention out of what it saves.
 SHORT = {"sinq-4bit-bias": 512}
@@ -59,7 +59,8 @@ def test_the_width_is_the_one_that_was_asked_for(name: str, opened: dict[str, tu
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_a_writers_own_config_agrees_with_its_headers(name: str, opened: dict[str, tuple[Checkpoint, Count]]) -> None:
     checkpoint, counted = opened[name]
-    told = [note for note in notes_on(checkpoint, counted) if note.code in {"quantization-config", "quantizer-biases"}]
+    about = {"quantization-config", "quantizer-biases", "integers", "unexplained"}
+    told = [note for note in notes_on(checkpoint, counted) if note.code in about]
 
     assert not told
 
@@ -67,7 +68,7 @@ def test_a_writers_own_config_agrees_with_its_headers(name: str, opened: dict[st
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_a_logical_shape_is_that_of_the_model_before(name: str, opened: dict[str, tuple[Checkpoint, Count]]) -> None:
     """A module that the library split or joined has another name than before, and is left out here."""
-    base = BASES[KNOWN[name]["base"]]
+    base = BASES.get(KNOWN[name]["base"], {})
     checkpoint, counted = opened[name]
     shapes = {kind.key: shape for found in counted.explained for kind, shape in found.shapes.items()}
 
