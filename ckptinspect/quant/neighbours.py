@@ -43,6 +43,7 @@ _NORMS = (
         "ln_f",
         "final_layernorm",
     ),
+    *("layer_norm1", "layer_norm2", "layernorm_before", "layernorm_after", "operator_norm", "pre_attention_layernorm"),
     *("final_layer_norm", "self_attn_layer_norm", "layer_norm", "norm_f", "post_feedforward_layernorm"),
 )
 _LAST = (".norm", ".ln_f", ".norm_f", ".final_layernorm", ".final_layer_norm")
@@ -81,7 +82,7 @@ class Neighbours:
         if word in _DOWN or (word == "c_proj" and "mlp" in parent):
             found |= self._rows(parent, _GATED)
             found |= {rows // 2 for rows in self._rows(parent, _JOINT)}
-        elif word in _OUT:
+        elif _is_attention_out(parent, word):
             gated = self._config.flag("attn_output_gate") or "qwen3_next" in (self._config.text("model_type") or "")
             found |= {rows // 2 if gated else rows for rows in self._rows(parent, _QUERIES)}
         elif word in _READERS:
@@ -92,7 +93,7 @@ class Neighbours:
         """The widths that may come out of the module, by its bias or by what takes them."""
         parent, word = _above(path)
         found = set(self._outputs.get(_key(path), ()))
-        if word in _DOWN | _OUT:
+        if word in _DOWN or _is_attention_out(parent, word):
             found |= self._hidden(path)
         elif word in _GATED:
             found |= self._rows(parent, _GATED)
@@ -161,11 +162,13 @@ class Neighbours:
         return {rows for word in words for rows in self._outputs.get(f"{_folded(parent)}.{word}", ())}
 
     def _hidden(self, path: str) -> set[int]:
-        """The width of the hidden state where the module stands: by the norms of its layer, else of the model."""
+        """The width of the hidden state where the module stands: by the norms of its layer or of its stack."""
         scopes = tuple(_scopes(path))
         for scope in scopes:
             if found := {width for name in _NORMS for width in self._vectors.get(f"{scope}{name}", ())}:
                 return found
+        if _layer_at(path) is not None:
+            return set()
         # A head stands outside: the last norm of the model, or the embedding, is as wide as it.
         for scope in scopes:
             norms = (key for key in self._vectors if key.startswith(scope) and key.endswith(_LAST) and ".." not in key)
@@ -189,6 +192,11 @@ def _witnesses(leaves: Mapping[str, list[Kind]]) -> Iterator[tuple[Kind, str, in
         yield from ((kind, "scales", -1) for kind in leaves.get("scales", ()))
     elif any(kind.dtype.code == "U32" for kind in leaves.get("weight", ())):
         yield from ((kind, "scales", -2) for kind in leaves.get("scales", ()))
+
+
+def _is_attention_out(parent: str, word: str) -> bool:
+    """Whether a module writes what the attention gives; BERT's ``dense`` may be any of its linears."""
+    return word in _OUT and (word != "dense" or "attention" in parent.rpartition(".")[2])
 
 
 def _is_flat(shape: Shape) -> bool:
@@ -218,8 +226,16 @@ def _folded(path: str) -> str:
     return path.translate(_DIGITS)
 
 
+def _layer_at(path: str) -> int | None:
+    """How many words stand before the number of the first layer that the module is in."""
+    return next((at for at, word in enumerate(path.split(".")[:-1]) if at and word.isdigit()), None)
+
+
 def _scopes(path: str) -> Iterator[str]:
-    """The folded paths around a module, from its layer outwards, each with the dot that ends it."""
+    """The folded paths around a module, outwards, each with the dot that ends it: of what stands in a layer no
+    further than to what holds the stack, since beyond it another tower's norms begin.
+    """
     words = _folded(path).split(".")[:-1]
-    for length in range(len(words), -1, -1):
+    layer = _layer_at(path)
+    for length in range(len(words), -1 if layer is None else layer - 2, -1):
         yield "".join(f"{word}." for word in words[:length])

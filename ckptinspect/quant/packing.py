@@ -1,6 +1,6 @@
 """The arithmetic of packing: how many words some values take, and how many values may be in some words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ckptinspect.model import Shape
 
@@ -67,12 +67,3 @@ def last_times(shape: Shape, by: int) -> Shape:
 def divides(groups: int, values: int) -> bool:
     """Whether so many scales may serve so many values along a dimension."""
     return 0 < groups <= values
-
-
-def same_rows(shapes: Sequence[Shape]) -> bool:
-    """Whether shapes agree in all dimensions but the last.
-
-    >>> same_rows([(8, 64, 16), (8, 64, 2)]), same_rows([(64, 16), (32, 2)])
-    (True, False)
-    """
-    return len({shape[:-1] for shape in shapes}) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import layouts
 from tests.e2e.command import FIXTURES, ROOT, ckptinspect
 from tests.folders import write_json, write_safetensors, write_sharded
 
@@ -324,3 +325,46 @@ def test_a_lora_of_any_name_is_an_adapter(tmp_path: Path) -> None:
 
     assert data["layout"] == "adapter"
     assert [(module["module"], module["parameters"]) for module in data["modules"]] == [("adapter", 2561)]
+
+
+def test_a_quantized_checkpoint_says_how_it_is_packed_and_what_that_costs() -> None:
+    ran = ckptinspect("fixtures/real/Llama-3.1-8B-Instruct.GPTQ-INT4.snap", "-f", "json")
+    scheme = {
+        "scheme": "gptq",
+        "bits": 4,
+        "group_size": 128,
+        "evidence": "header",
+        "modules": 224,
+        "parameters": 6_979_321_856,
+        "weight_bytes": 3_489_660_928,
+        "bookkeeping_bytes": 141_295_616,
+        "bits_per_weight": 4.162,
+    }
+
+    assert ran.data["quantization"] == {
+        **{key: scheme[key] for key in ("scheme", "bits", "group_size", "evidence", "bits_per_weight")},
+        "bookkeeping_bytes": 141_295_616,
+        "schemes": [scheme],
+    }
+    assert ran.data["decomposition"] == [
+        {"what": "stored elements", "elements": 1_985_941_504},
+        {"what": "packed weights, expanded", "elements": 6_106_906_624},
+        {"what": "quantization scales and maps", "elements": -62_586_880},
+    ]
+    assert ran.data["notes"] == []
+
+
+def test_a_config_that_lies_about_the_bits_costs_a_note_and_not_the_count(tmp_path: Path) -> None:
+    tensors = layouts.at("model.layers.0.mlp.up_proj", layouts.gptq(512, 512))
+    write_safetensors(tmp_path / "model.safetensors", tensors)
+    write_json(tmp_path / "config.json", {"quantization_config": {"quant_method": "gptq", "bits": 2}})
+
+    ran = ckptinspect(tmp_path, "-f", "json")
+
+    assert ran.data["totals"]["parameters"] == 512 * 512
+    assert [note["message"] for note in ran.data["notes"]] == [
+        (
+            "the config says 2 bits, and the headers show 4 (1 module, such as 'model.layers.0.mlp.up_proj'): "
+            "the headers count"
+        )
+    ]
