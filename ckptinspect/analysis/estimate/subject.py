@@ -5,7 +5,7 @@ from functools import cached_property
 import msgspec
 
 from ckptinspect.analysis.active import Active, active
-from ckptinspect.analysis.count import Count, Row, count, quantization_of
+from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.estimate.amount import Amount
 from ckptinspect.analysis.estimate.asked import Asked
 from ckptinspect.analysis.estimate.language_model import LanguageModel, language_model
@@ -15,6 +15,7 @@ from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.names import rows_by_tensor
 from ckptinspect.dtypes import DTYPES, Dtype, Family
 from ckptinspect.model import Checkpoint, Tensor
+from ckptinspect.quant.claims import quantization_of
 
 DEFAULT_CONTEXT = 4096
 
