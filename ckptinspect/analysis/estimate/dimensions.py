@@ -3,10 +3,12 @@
 import msgspec
 
 from ckptinspect.analysis.count import Row
-from ckptinspect.analysis.estimate.shapes import is_packed, logical_shape, matrix_of
+from ckptinspect.analysis.estimate.shapes import is_packed, logical_shape, matrix_of, shape_of
 from ckptinspect.analysis.estimate.stacks import Stack
 from ckptinspect.analysis.estimate.subject import Subject
+from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.naming.roles import Role
+from ckptinspect.quant.leaves import split_leaf
 
 _DOWN = frozenset(
     {
@@ -95,8 +97,10 @@ def _routed(subject: Subject, hidden: int | None) -> int | None:
 
 
 def _is_down(row: Row) -> bool:
-    words = row.kind.example.removesuffix(".weight").split(".")
-    return words[-1] in _DOWN and row.kind.rank >= 2 and row.parameters == row.kind.elements
+    path, leaf = split_leaf(row.kind.example)
+    words = path.split(".") if row.scheme or leaf == "weight" else row.kind.example.split(".")
+    shape = shape_of(row)
+    return words[-1] in _DOWN and row.meaning is Meaning.PARAMETER and shape is not None and len(shape) >= 2
 
 
 def _layers(row: Row, experts: int) -> int:
@@ -104,5 +108,5 @@ def _layers(row: Row, experts: int) -> int:
 
 
 def _width(row: Row, hidden: int) -> int:
-    rows, columns = row.kind.shape[-2:]
+    rows, columns = (shape_of(row) or row.kind.shape)[-2:]
     return rows if columns == hidden else columns

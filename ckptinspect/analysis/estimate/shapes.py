@@ -1,6 +1,6 @@
 """The shape of a weight as the model has it, whatever it is stored as: the one place that packed weights ask.
 
-A scheme that packs its weights changes their stored shape; until it says what they were, there is none.
+A scheme that packs its weights changes their stored shape and says what it was, where that can be told.
 """
 
 from collections.abc import Mapping
@@ -44,16 +44,24 @@ def matrix_of(leaves: Leaves) -> Matrix | None:
 
 
 def logical_shape(leaves: Leaves, leaf: str) -> Shape | None:
-    """The shape before any packing; None where the header does not show it."""
-    row = leaves.get(leaf)
-    if row is None or row.meaning is not Meaning.PARAMETER or row.parameters != row.kind.elements:
-        return None
-    return row.kind.shape
+    """The shape before any packing, of a ``weight`` under whatever name it is packed; None where nothing tells it."""
+    packed = (row for row in leaves.values() if row.meaning is Meaning.PARAMETER and row.shape is not None)
+    row = next(packed, None) if leaf == "weight" else None
+    row = row or leaves.get(leaf)
+    return shape_of(row) if row is not None and row.meaning is Meaning.PARAMETER else None
+
+
+def shape_of(row: Row) -> Shape | None:
+    """The shape of what a row's tensors stand for; None where that is packed and nothing tells it."""
+    if row.shape is not None:
+        return row.shape
+    return row.kind.shape if row.parameters == row.kind.elements else None
 
 
 def is_packed(leaves: Leaves) -> bool:
-    """Whether the module has a weight whose shape its header does not show."""
+    """Whether the module has a weight whose shape is not known."""
     return any(
-        row.meaning is Meaning.UNEXPLAINED or (row.meaning is Meaning.PARAMETER and row.parameters != row.kind.elements)
+        row.meaning is Meaning.UNEXPLAINED
+        or (row.meaning is Meaning.PARAMETER and row.parameters and shape_of(row) is None)
         for row in leaves.values()
     )

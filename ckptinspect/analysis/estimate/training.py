@@ -13,6 +13,7 @@ from ckptinspect.analysis.estimate.figures import Estimate, Section, Unit, figur
 from ckptinspect.analysis.estimate.loading import ways_of
 from ckptinspect.analysis.estimate.parallel import loads, on_device
 from ckptinspect.analysis.estimate.recipes import DEFAULT, RECIPES, Recipe, recipe_named
+from ckptinspect.analysis.estimate.shapes import shape_of
 from ckptinspect.analysis.estimate.subject import Subject
 from ckptinspect.analysis.meaning import Meaning
 
@@ -112,18 +113,19 @@ def _factored(subject: Subject) -> Amount:
     for row in subject.counted.rows:
         if row.meaning is not Meaning.PARAMETER:
             continue
-        shape, count = row.kind.shape, row.kind.count
-        if len(shape) < 2 or not row.kind.elements:
-            vectors += row.kind.elements * count
+        shape, count = shape_of(row) or row.kind.shape, row.kind.count
+        if len(shape) < 2 or not row.parameters:
+            vectors += row.parameters * count
         else:
-            rows += row.kind.elements // shape[-1] * count
-            columns += row.kind.elements // shape[-2] * count
+            rows += row.parameters // shape[-1] * count
+            columns += row.parameters // shape[-2] * count
     return Amount.of(rows, "rows") + Amount.of(columns, "columns") + Amount.of(vectors, "vectors")
 
 
 def _has_packed(subject: Subject) -> bool:
     """Whether a matrix is stored in a shape that is not its own."""
-    return any(row.meaning is Meaning.PARAMETER and row.parameters != row.kind.elements for row in subject.counted.rows)
+    weights = (row for row in subject.counted.rows if row.meaning is Meaning.PARAMETER and row.parameters)
+    return any(shape_of(row) is None for row in weights)
 
 
 def _others(subject: Subject) -> Iterator[Estimate]:

@@ -223,9 +223,20 @@ def test_fused_projections_are_told_apart_by_the_output() -> None:
     assert values(glm, "kv")[PER_TOKEN] == 28 * 2 * 256 * 2 == 28_672
 
 
-def test_packed_keys_have_the_widths_of_the_config_and_say_so() -> None:
+def test_packed_keys_have_their_logical_widths() -> None:
     found = figures(real("Llama-3.1-8B-Instruct.AWQ-INT4"), "kv")[PER_TOKEN]
     assert found.value == 131_072
+    assert found.exact
+
+
+def test_keys_that_are_packed_in_no_known_way_have_the_widths_of_the_config_and_say_so() -> None:
+    name = "model.layers.0.self_attn"
+    tensors = vector("model.norm", 4096)
+    for word in ("k_proj", "q_proj", "v_proj"):
+        tensors |= {f"{name}.{word}.qweight": ("I32", (7, 1024)), f"{name}.{word}.scales": ("F16", (32, 1000))}
+    config = {"model_type": "llama", "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128}
+    found = figures(checkpoint_of(tensors, {"torch_dtype": "bfloat16", **config}), "kv")[PER_TOKEN]
+    assert found.value == 2 * 1024 * 2
     assert not found.exact
     assert "keys and values are packed: their widths are the config's, 8 heads of 128" in found.assumptions
 

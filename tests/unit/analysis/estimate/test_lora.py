@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from ckptinspect.analysis.estimate.asked import Asked
 from tests.checkpoints import Tensors, checkpoint_of, llama_3_1_8b, matrix, qwen2_vl_7b
 from tests.estimating import figures, real, values
@@ -61,12 +63,9 @@ def test_the_bytes_of_lora_and_qlora() -> None:
     assert found["QLoRA, base and adapter"] == base + 671_088_640
 
 
-def test_packed_layers_have_no_shape_to_adapt() -> None:
-    found = figures(real("Llama-3.1-8B-Instruct.bnb-nf4"), "lora")[TRAINABLE]
-
-    assert found.value == 41_943_040 or found.reason == (
-        "the shapes of 224 of 224 linear layers are packed, 'model.layers.0.mlp.down_proj' for one"
-    )
+@pytest.mark.parametrize("packed", ["bnb-nf4", "GPTQ-INT4", "mlx-4bit", "w4a16", "NVFP4"])
+def test_packed_layers_are_adapted_by_their_logical_shapes(packed: str) -> None:
+    assert figures(real(f"Llama-3.1-8B-Instruct.{packed}"), "lora")[TRAINABLE].value == 41_943_040
 
 
 def test_an_adapter_tells_its_rank_its_targets_and_its_base() -> None:
