@@ -198,8 +198,7 @@ class _Judge:
             return Verdict(aside)
         if (doubled := self._doubled(kind)) is not None:
             return Verdict(doubled)
-        if kind.dtype.family in INTEGERS - {Family.BOOL} and kind.rank > 1 and kind.dtype.bits < _WHOLE:
-            # Whole numbers in rows and columns are weights of a packing that no scheme here knows.
+        if _looks_packed(kind):
             return Verdict(Meaning.UNEXPLAINED)
         return Verdict(Meaning.PARAMETER, kind.elements)
 
@@ -208,6 +207,12 @@ class _Judge:
         if place.module != "mtp" or place.role not in {"embedding", "head"} or kind.rank != 2:
             return False
         return (place.role, kind.shape) in self._copied
+
+
+def _looks_packed(kind: Kind) -> bool:
+    """Whole numbers in rows and columns of a module: weights of a packing that no scheme here knows."""
+    narrow = kind.dtype.family in INTEGERS - {Family.BOOL} and (kind.dtype.bits or 0) < _WHOLE
+    return narrow and kind.rank > 1 and "." in kind.template
 
 
 def _repeated(shards: Iterable[Shard]) -> "Counter[KindKey]":

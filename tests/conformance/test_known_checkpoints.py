@@ -32,7 +32,7 @@ def test_the_parameters_are_those_of_the_model(name: str, opened: dict[str, tupl
     _, counted = opened[name]
 
     assert counted.total.parameters == KNOWN[name]["parameters"]
-    assert counted.total.unexplained == KNOWN[name].get("unexplained", 0)
+    assert counted.total.unexplained == 0
 
 
 @pytest.mark.parametrize("name", sorted(name for name in KNOWN if "modules" in KNOWN[name]))
