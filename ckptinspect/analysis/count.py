@@ -14,6 +14,7 @@ from ckptinspect.analysis.ties import Tie, ties_in
 from ckptinspect.dtypes import INTEGERS, Family
 from ckptinspect.model import Checkpoint, Config, Kind, KindKey, Place, Shape, Shard, Tally, merged
 from ckptinspect.naming.base import Naming
+from ckptinspect.notebook import Columns, Tabular
 from ckptinspect.quant.base import Explained
 
 Key = Callable[["Row"], str]
@@ -53,7 +54,7 @@ class Row(msgspec.Struct, frozen=True):
         )
 
 
-class Count(msgspec.Struct, frozen=True, dict=True):
+class Count(Tabular, frozen=True, dict=True):
     """A counted checkpoint."""
 
     rows: tuple[Row, ...]
@@ -88,6 +89,12 @@ class Count(msgspec.Struct, frozen=True, dict=True):
             path = tuple(key(row) for key in keys)
             tallies[path] = tallies.get(path, Tally()) + row.tally
         return tallies
+
+    def columns(self, by: str = "") -> Columns:
+        """A row for each kind of tensors, or the tallies by keys as ``--by`` takes them."""
+        from ckptinspect.analysis.columns import kind_columns, tally_columns
+
+        return tally_columns(self, by) if by else kind_columns(self)
 
     @cached_property
     def decomposition(self) -> tuple[tuple[str, int], ...]:

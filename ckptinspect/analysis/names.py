@@ -1,6 +1,6 @@
 """From kinds back to single tensors, for those who ask for each by its name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -10,10 +10,13 @@ from ckptinspect.analysis.quantized import tensor_keys
 from ckptinspect.model import Checkpoint, Kind, Tensor
 
 
-def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Tensor, Row]]:
+def rows_by_tensor(
+    checkpoint: Checkpoint, counted: Count, wanted: Container[tuple[str, str]] | None = None
+) -> Iterator[tuple[Tensor, Row]]:
     """Every tensor with a row of its own: its place by its own name, its meaning that of its kind and module.
 
-    Needs a checkpoint that was opened with its names.
+    ``wanted`` are the tensors to give, by shard and name; all where it is None. Needs a checkpoint that was opened
+    with its names.
     """
     rows = {(row.component, row.kind.key, row.meaning is Meaning.REPEATED, row.unit): row for row in counted.rows}
     rests = {(row.component, row.kind.dtype.code): row for row in counted.rows if not row.kind.example}
@@ -23,6 +26,8 @@ def rows_by_tensor(checkpoint: Checkpoint, counted: Count) -> Iterator[tuple[Ten
         naming, units = counted.namings[shard.component], counted.quantized[shard.component].units
         repeated = {tensor.name for tensor in shard.repeated}
         tensors = shard.header.tensors
+        if wanted is not None:
+            tensors = tuple(tensor for tensor in tensors if (shard.path, tensor.name) in wanted)
         for tensor, key in zip(tensors, tensor_keys(tensors, shard.header.apart), strict=True):
             again = tensor.name in repeated
             unit = units.number(tensor.name, key) if key in units.apart and not again else None

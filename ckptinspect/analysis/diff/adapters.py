@@ -1,0 +1,92 @@
+"""The rules for adapters: laid beside a model, added to one, merged or dropped."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from ckptinspect.analysis.count import Count, Row
+from ckptinspect.analysis.diff.base import Change, Kind, What
+from ckptinspect.analysis.diff.clauses import Changes, Clause
+from ckptinspect.analysis.diff.facts import Facts
+from ckptinspect.naming.roles import Role
+from ckptinspect.quant.leaves import split_leaf
+from ckptinspect.text import number_of
+
+# What sd-scripts (kohya) put before the names of their modules.
+_FLAT = re.compile(r"^lora_(unet|te[0-9]?|transformer)_")
+_DOWN = ("lora_A", "lora_down", "lora_embedding_A")
+
+
+def adapters(facts: Facts, rest: Changes) -> Iterator[Clause]:
+    """An adapter on one side that is not on the other."""
+    olds, news = _are_adapters(facts.before), _are_adapters(facts.after)
+    if {olds, news} == {True, False}:
+        before = [row for change in rest for row in change.before]
+        after = [row for change in rest for row in change.after]
+        message = _laid_on("NEW", after, "OLD", before) if news else _laid_on("OLD", before, "NEW", after)
+        yield Clause("adapter", message, tuple(rest))
+        return
+    if olds and news:
+        yield from _other_rank(rest)
+        return
+    # Whether the product was added to the weights stands in their values alone.
+    for kind, verb in ((Kind.REMOVED, "merged or dropped"), (Kind.ADDED, "added")):
+        changes = tuple(change for change in rest if change.kind is kind and _is_adapter(_row(change)))
+        if changes:
+            yield Clause(f"adapter-{kind}", f"adapter {verb} ({_form(map(_row, changes))})", changes)
+
+
+def _are_adapters(counted: Count) -> bool | None:
+    """Whether a checkpoint is an adapter; None where it is a model with one, or empty."""
+    found = {_is_adapter(row) for row in counted.rows if row.parameters}
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_adapter(row: Row) -> bool:
+    return row.place.role is Role.ADAPTER or row.place.module == "adapter"
+
+
+def _other_rank(rest: Changes) -> Iterator[Clause]:
+    """An adapter for the same modules, of another rank."""
+    changes = tuple(change for change in rest if change.before and change.after and What.SHAPE in change.what)
+    before = _ranks(row for change in changes for row in change.before)
+    after = _ranks(row for change in changes for row in change.after)
+    if len(before) == len(after) == 1 and before != after:
+        modules = number_of(len({_row(change).place.path for change in changes}), "module")
+        yield Clause("adapter-rank", f"adapter of another rank ({before[0]} → {after[0]} on {modules})", changes)
+
+
+def _laid_on(which: str, adapter: Sequence[Row], other: str, model: Sequence[Row]) -> str:
+    """What is to be said of an adapter beside a model: how many of its modules the model has."""
+    theirs = {_spelled(row.component, split_leaf(row.kind.example)[0]) for row in model}
+    ours = {_spelled(row.component, row.place.path) for row in adapter}
+    fitting = len(ours & theirs)
+    if fitting == len(ours):
+        return f"{which} is an adapter for {other} ({_form(adapter)})"
+    return f"{which} is an adapter ({_form(adapter)}, of which {other} has {fitting or 'none'})"
+
+
+def _spelled(component: str, path: str) -> str:
+    """A module's path as all writers of adapters have it: without wrappers, and without the dots that some drop."""
+    flat = f"{component}.{path}" if component else path
+    return _FLAT.sub("", flat.removeprefix("base_model.model.").replace(".", "_"))
+
+
+def _row(change: Change) -> Row:
+    return (change.before or change.after)[0]
+
+
+def _form(rows: Iterable[Row]) -> str:
+    """What kind of adapter it is, and on how many modules."""
+    tensors = list(rows)
+    modules = {(row.component, row.place.path) for row in tensors}
+    ranks = _ranks(tensors)
+    if not ranks:
+        return f"on {number_of(len(modules), 'module')}"
+    rank = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {ranks[0]} to {ranks[-1]}"
+    return f"LoRA of {rank} on {number_of(len(modules), 'module')}"
+
+
+def _ranks(rows: Iterable[Row]) -> list[int]:
+    """The ranks of the matrices that lead down to them."""
+    downs = (row for row in rows if any(word in row.kind.example.split(".") for word in _DOWN))
+    return sorted({min(row.kind.shape) for row in downs if row.kind.rank > 1})
