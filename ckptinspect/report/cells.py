@@ -20,4 +20,8 @@ def written(value: Cell, column: Column) -> str:
         return bytes_text(value)
     if column.format is Format.SHORT_COUNT and isinstance(value, int):
         return count_text(value)
+    if column.format is Format.COUNT_CHANGE and isinstance(value, int):
+        return f"{value:+,}" if value else "0"
+    if column.format is Format.BYTES_CHANGE and isinstance(value, int):
+        return ("+" if value > 0 else "") + bytes_text(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"

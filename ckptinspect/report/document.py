@@ -20,6 +20,8 @@ class Format(StrEnum):
     SHORT_COUNT = "short count"
     BYTES = "bytes"
     SHORT_BYTES = "short bytes"
+    COUNT_CHANGE = "change of a count"
+    BYTES_CHANGE = "change of bytes"
     SHARE = "share"
     NUMBER = "number"
 
@@ -38,12 +40,16 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows under columns, with the sums at the foot."""
+    """Rows under columns, with the sums at the foot.
+
+    Where the screen is too narrow for a table that ``folds``, the last column goes below its row.
+    """
 
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Cell]]
     foot: Sequence[Sequence[Cell]] = ()
     title: str = ""
+    folds: bool = False
 
 
 class Sum(msgspec.Struct, frozen=True):

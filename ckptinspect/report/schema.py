@@ -13,6 +13,7 @@ _DATA: dict[str, type[msgspec.Struct]] = {
     "tree": v1.TreeData,
     "formula": v1.FormulaData,
     "estimate": v1.EstimatesData,
+    "diff": v1.DiffData,
     "snapshot": v1.SnapshotData,
     "dtypes": v1.DtypesData,
 }

@@ -89,6 +89,9 @@ def _(block: Table, screen: Screen) -> Iterator[str]:
     body, foot = (_texts(rows, block.columns, screen) for rows in (block.rows, block.foot))
     titles = [screen.text(column.title) for column in block.columns]
     widths = _natural_widths(block.columns, chain([titles], body, foot), screen.width)
+    if block.folds and 0 < screen.width < row_width(widths):
+        yield from _last_below(block.columns, [titles, *body], widths, screen)
+        return
     kept = _kept(block.columns, widths, screen.width)
     screen.left_out += [title for index, title in enumerate(titles) if index not in kept]
     columns = [block.columns[index] for index in kept]
@@ -99,6 +102,21 @@ def _(block: Table, screen: Screen) -> Iterator[str]:
         yield layout.row(row)
     for row in foot:
         yield screen.styled(layout.row(row), BOLD)
+
+
+def _last_below(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], widths: Sequence[int], screen: Screen
+) -> Iterator[str]:
+    """The rows, titles first, with their last cell behind them where it has room, else below."""
+    layout = _Layout(columns[:-1], _fitted(columns[:-1], widths[:-1], screen.width), screen)
+    indent = " " * min(row_width(layout.widths[:-1]) + len(GAP), screen.width // 4)
+    room = screen.width - row_width(layout.widths) - len(GAP)
+    for number, (*row, last) in enumerate(rows):
+        beside = f"{GAP}{last}" if width_of(last) <= room else ""
+        lines = [(layout.row(row) + beside).rstrip()]
+        if last and not beside:
+            lines += [indent + line for line in wrapped(last, screen.room_beside(len(indent)))]
+        yield from lines if number else (screen.styled(line, DIM) for line in lines)
 
 
 def _texts(rows: Sequence[Sequence[Cell]], columns: Sequence[Column], screen: Screen) -> list[list[str]]:

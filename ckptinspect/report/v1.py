@@ -316,6 +316,163 @@ class EstimatesData(msgspec.Struct, frozen=True):
     notes: tuple[NoteData, ...]
 
 
+class TallyData(msgspec.Struct, frozen=True):
+    """What some tensors amount to; in a difference the figures may be negative."""
+
+    tensors: int
+    stored_elements: int
+    parameters: int
+    unexplained_elements: int
+    bytes: int
+
+
+class ModuleDiffData(msgspec.Struct, frozen=True):
+    """What one module holds on either side."""
+
+    module: str
+    before: TallyData
+    after: TallyData
+
+
+class DtypeDiffData(msgspec.Struct, frozen=True):
+    """What is stored in one dtype on either side."""
+
+    dtype: str
+    before: TallyData
+    after: TallyData
+
+
+class GroupDiffData(msgspec.Struct, frozen=True):
+    """What stands on either side under one combination of the keys of ``--by``."""
+
+    key: tuple[str, ...]
+    before: TallyData
+    after: TallyData
+
+
+class ComparedData(msgspec.Struct, frozen=True):
+    """One side of a comparison: what was asked for, how the bytes came, and what was compared of it.
+
+    ``file_bytes`` and ``header_bytes`` are those of all files that could be read, ``failed`` the other files,
+    ``compared`` the sums over the tensors that were asked for.
+    """
+
+    ref: RefData
+    via: str
+    layout: str
+    files: int
+    file_bytes: int
+    header_bytes: int
+    failed: tuple[FailedData, ...]
+    compared: TallyData
+
+
+class SideTensorData(msgspec.Struct, frozen=True):
+    """A tensor that is not the same on the other side; ``component`` is empty outside of pipelines."""
+
+    component: str
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    parameters: int
+    bytes: int
+    module: str
+    file: str
+
+
+class ChangedData(msgspec.Struct, frozen=True):
+    """Tensors and what stands in their place: one for one, or several that belong together.
+
+    ``what`` are any of name, dtype, shape, size, storage (quantized, or in another way), parts (the same parameters
+    in other tensors) and meaning (counted otherwise).
+    """
+
+    what: tuple[str, ...]
+    before: tuple[SideTensorData, ...]
+    after: tuple[SideTensorData, ...]
+
+
+class NameData(msgspec.Struct, frozen=True):
+    """The name of a tensor in its component, which is empty outside of pipelines."""
+
+    component: str
+    name: str
+
+
+class RenamedData(msgspec.Struct, frozen=True):
+    """A tensor of which nothing but the name has changed."""
+
+    before: NameData
+    after: NameData
+
+
+class RenamingData(msgspec.Struct, frozen=True):
+    """Names that changed in one way; ``*`` and ``{0-27}`` stand for what differs among them."""
+
+    before: str
+    after: str
+    tensors: int
+
+
+class ClauseData(msgspec.Struct, frozen=True):
+    """Something that happened: the code is stable, the message is for people; an aside is not in the sentence."""
+
+    code: str
+    message: str
+    changes: int
+    aside: bool
+
+
+class DiffCountsData(msgspec.Struct, frozen=True):
+    """How many there are of each, whatever ``--limit`` says; ``same`` and ``ignored`` count tensors of OLD."""
+
+    same: int
+    ignored: int
+    renamed: int
+    changed: int
+    added: int
+    removed: int
+
+
+class DiffSumsData(msgspec.Struct, frozen=True):
+    """``total`` is what NEW has more than OLD, and the sum of the others; what was removed is negative."""
+
+    added: TallyData
+    removed: TallyData
+    changed: TallyData
+    total: TallyData
+
+
+class DiffData(msgspec.Struct, frozen=True):
+    """``diff``: how two checkpoints differ by their headers. Lists are in the order of the names.
+
+    ``renamed`` are tensors in which nothing else changed; what was renamed and changed is in ``changed``. In the
+    sums, ``changed`` is whatever is neither added nor removed. ``left_out`` is how many groups ``--limit`` cut off;
+    it shortens the lists of tensors too, of which ``counts`` has the numbers.
+    """
+
+    old: ComparedData
+    new: ComparedData
+    match: str | None
+    ignore_dtype: bool
+    equal: bool
+    sentence: str
+    clauses: tuple[ClauseData, ...]
+    counts: DiffCountsData
+    difference: DiffSumsData
+    modules: tuple[ModuleDiffData, ...]
+    dtypes: tuple[DtypeDiffData, ...]
+    by: tuple[str, ...]
+    groups: tuple[GroupDiffData, ...]
+    left_out: int
+    added: tuple[SideTensorData, ...]
+    removed: tuple[SideTensorData, ...]
+    changed: tuple[ChangedData, ...]
+    renamed: tuple[RenamedData, ...]
+    renamings: tuple[RenamingData, ...]
+    notes: tuple[NoteData, ...]
+
+
 class DtypeInfoData(msgspec.Struct, frozen=True):
     """One number format; widths in bits."""
 
