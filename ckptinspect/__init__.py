@@ -13,6 +13,8 @@ __version__ = "0.1.0.dev0"
 if TYPE_CHECKING:
     from ckptinspect.analysis.count import Count as Count
     from ckptinspect.analysis.count import count as count
+    from ckptinspect.analysis.diff import Diff as Diff
+    from ckptinspect.analysis.diff import diff as diff
     from ckptinspect.dtypes import DTYPES as DTYPES
     from ckptinspect.dtypes import Dtype as Dtype
     from ckptinspect.errors import CkptInspectError as CkptInspectError
@@ -40,6 +42,7 @@ _HOMES = {
     "Config": "model",
     "Count": "analysis.count",
     "DTYPES": "dtypes",
+    "Diff": "analysis.diff",
     "Dtype": "dtypes",
     "FormatError": "errors",
     "Header": "model",
@@ -54,6 +57,7 @@ _HOMES = {
     "Tensor": "model",
     "UnavailableError": "errors",
     "count": "analysis.count",
+    "diff": "analysis.diff",
     "open_checkpoint": "opening",
     "open_checkpoint_async": "opening",
 }
@@ -64,6 +68,7 @@ __all__ = [
     "CkptInspectError",
     "Config",
     "Count",
+    "Diff",
     "Dtype",
     "FormatError",
     "Header",
@@ -78,6 +83,7 @@ __all__ = [
     "Tensor",
     "UnavailableError",
     "count",
+    "diff",
     "open_checkpoint",
     "open_checkpoint_async",
 ]

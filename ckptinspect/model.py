@@ -244,9 +244,9 @@ class Checkpoint(msgspec.Struct, frozen=True, dict=True):
 
     def _repr_html_(self) -> str:
         """The tables of ``show``, for a notebook."""
-        from ckptinspect.report.notebook import checkpoint_html
+        from ckptinspect.report.notebook import html_of
 
-        return checkpoint_html(self)
+        return html_of(self)
 
     @property
     def config(self) -> "Config":
