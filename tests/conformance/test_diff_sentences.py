@@ -3,6 +3,8 @@
 Parameters are those of known.json; bytes its ``tensor_bytes`` in decimal units.
 """
 
+import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +13,16 @@ import pytest
 from ckptinspect.analysis.diff import Diff, diff
 from ckptinspect.model import Checkpoint
 from ckptinspect.opening import open_checkpoint
+from tests.checkpoints import checkpoint_of
 
 REAL = Path(__file__).parents[2] / "fixtures" / "real"
+QUANTIZED = REAL / "quantized"
+BASES = json.loads((QUANTIZED / "bases.json").read_text())
+KNOWN = json.loads((QUANTIZED / "known.json").read_text())
+MODELS = sorted(name for name, known in KNOWN.items() if known["kind"] == "model")
+ADAPTERS = sorted(name for name, known in KNOWN.items() if known["kind"] == "adapter" and known.get("base") in BASES)
+# SINQ drops the biases of what it quantizes.
+FEWER = {"sinq-4bit-bias"}
 
 LLAMA = "Llama-3.1-8B-Instruct"
 SENTENCES = [
@@ -136,3 +146,24 @@ def test_it_begins_with_its_sentence(old: str, new: str, sentence: str) -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in REAL.glob("*.snap")))
 def test_a_checkpoint_is_equal_to_itself(name: str) -> None:
     assert compared(name, name).equal
+
+
+def against_its_base(name: str) -> Diff:
+    """What a library wrote, against the tiny model that it was given, in BF16."""
+    new = open_checkpoint(QUANTIZED / f"{name}.snap")
+    shapes = {tensor: ("BF16", tuple(shape)) for tensor, shape in BASES[KNOWN[name]["base"]].items()}
+    return diff(checkpoint_of(shapes, dict(new.config.values)), new)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_every_library_did_to_a_model_is_a_quantization(name: str) -> None:
+    found = against_its_base(name)
+
+    assert re.search(r"(^|; )quantized to [0-9.]+ bits \([A-Za-z0-9 :-]+\)", found.sentence)
+    assert (f"same {KNOWN[name]['parameters']:,} parameters, " in found.sentence) is (name not in FEWER)
+    assert not [change for change in found.changes if any(row.parameters for row in change.after) and not change.before]
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_what_every_library_keeps_of_an_adapter_is_an_adapter(name: str) -> None:
+    assert against_its_base(name).sentence.startswith("NEW is an adapter")

@@ -7,6 +7,7 @@ from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.diff.base import Change, Kind, What
 from ckptinspect.analysis.diff.clauses import Changes, Clause
 from ckptinspect.analysis.diff.facts import Facts
+from ckptinspect.model import Checkpoint
 from ckptinspect.naming.roles import Role
 from ckptinspect.quant.leaves import split_leaf
 from ckptinspect.text import number_of
@@ -18,7 +19,7 @@ _DOWN = ("lora_A", "lora_down", "lora_embedding_A")
 
 def adapters(facts: Facts, rest: Changes) -> Iterator[Clause]:
     """An adapter on one side that is not on the other."""
-    olds, news = _are_adapters(facts.before), _are_adapters(facts.after)
+    olds, news = _is_one(facts.old, facts.before), _is_one(facts.new, facts.after)
     if {olds, news} == {True, False}:
         before = [row for change in rest for row in change.before]
         after = [row for change in rest for row in change.after]
@@ -35,8 +36,10 @@ def adapters(facts: Facts, rest: Changes) -> Iterator[Clause]:
             yield Clause(f"adapter-{kind}", f"adapter {verb} ({_form(map(_row, changes))})", changes)
 
 
-def _are_adapters(counted: Count) -> bool | None:
+def _is_one(checkpoint: Checkpoint, counted: Count) -> bool | None:
     """Whether a checkpoint is an adapter; None where it is a model with one, or empty."""
+    if checkpoint.layout == "adapter":
+        return True
     found = {_is_adapter(row) for row in counted.rows if row.parameters}
     return found.pop() if len(found) == 1 else None
 

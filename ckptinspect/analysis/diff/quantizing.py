@@ -11,14 +11,29 @@ from ckptinspect.analysis.diff.storage import scheme_of
 from ckptinspect.text import listed
 
 _LABELS = {
+    "bitnet": "BitNet",
     "bnb-4bit": "bitsandbytes",
-    "fp4": "bitsandbytes FP4",
-    "nf4": "bitsandbytes NF4",
-    "int8": "INT8",
+    "bnb-8bit": "bitsandbytes",
+    "fp-quant": "FP-Quant",
+    "gemma-qat": "Gemma QAT",
+    "marlin": "Marlin",
+    "marlin-24": "Marlin 2:4",
+    "metal": "Metal",
     "mlx-affine": "MLX",
+    "mlx-mxfp4": "MLX MXFP4",
+    "mlx-mxfp8": "MLX MXFP8",
+    "mlx-nvfp4": "MLX NVFP4",
+    "nunchaku": "Nunchaku",
     "pack-quantized": "compressed-tensors",
+    "packed": "packed",
+    "paroquant": "ParoQuant",
+    "quanto": "quanto",
+    "quark": "Quark",
+    "sparse-24-bitmask": "2:4 sparse",
+    "sparse-bitmask": "sparse",
+    "spqr": "SpQR",
+    "torchao": "torchao",
 }
-_AS_THEY_ARE = frozenset({"packed", "quanto", "torchao", "nunchaku", "gguf", "marlin", "metal", "sparse-bitmask"})
 
 
 class Form(NamedTuple):
@@ -64,7 +79,7 @@ def label(scheme: str) -> str:
     >>> label("gptq"), label("mlx-affine"), label("quanto")
     ('GPTQ', 'MLX', 'quanto')
     """
-    return _LABELS.get(scheme) or (scheme if scheme in _AS_THEY_ARE else scheme.upper())
+    return _LABELS.get(scheme, scheme.upper())
 
 
 def _code(before: Form | None, after: Form | None) -> str:

@@ -53,12 +53,13 @@ class _Item(NamedTuple):
     row: Row
     path: Name
     leaf: str
+    serves: bool
 
     @property
     def belongs(self) -> bool:
         """Whether it is the weight of its module, or what is no plain parameter."""
         plain = self.row.meaning is Meaning.PARAMETER and self.row.parameters == self.row.kind.elements
-        return self.leaf == "weight" or not plain
+        return self.serves or self.leaf == "weight" or not plain
 
 
 class _Modules:
@@ -67,7 +68,7 @@ class _Modules:
     def __init__(self, old: Count, new: Count) -> None:
         self._old, self._new = old, new
         self._known: dict[tuple[int, str, object, int | None], bool] = {}
-        self._pairs: dict[Name, list[Change]] = {}
+        self._pairs: dict[Name, Change] = {}
         self._rows: dict[Name, tuple[list[Row], list[Row]]] = {}
         self.undecided: list[Change] = []
 
@@ -76,38 +77,40 @@ class _Modules:
         (before,), (after,) = pair.before, pair.after
         found = pair.kind is Kind.CHANGED and (self._serves(self._old, before) or self._serves(self._new, after))
         if found:
-            self._pairs.setdefault(_path(name_of(after)), []).append(pair)
+            self._pairs[name_of(after)] = pair
         return found
 
     def add_rest(self, old: dict[Name, Row], new: dict[Name, Row]) -> None:
         """Take what has no partner; names are those of NEW."""
         items = []
+        paths = {_path(name) for name in self._pairs}
         for side, (rows, counted) in enumerate(((old, self._old), (new, self._new))):
             for name, row in rows.items():
                 path, leaf = split_leaf(name.name)
-                items.append(_Item(side, name, row, Name(name.component, path), leaf))
-                if self._serves(counted, row):
-                    self._rows.setdefault(items[-1].path, ([], []))
+                items.append(_Item(side, name, row, Name(name.component, path), leaf, self._serves(counted, row)))
+                if items[-1].serves:
+                    paths.add(items[-1].path)
         for item in items:
-            if item.name in self._rows:
-                # A bare parameter, of which the scales are named after it.
-                self._rows[item.name][item.side].append(item.row)
-            elif item.belongs and (item.path in self._rows or item.path in self._pairs):
-                self._rows.setdefault(item.path, ([], []))[item.side].append(item.row)
+            # Of a bare parameter, the scales are named after it.
+            home = item.name if item.name in paths else item.path
+            if home == item.name or (item.belongs and home in paths):
+                self._rows.setdefault(home, ([], []))[item.side].append(item.row)
 
     def changes(self) -> Iterator[Change]:
         """A change for each module that both sides have."""
-        for path in {**self._pairs, **self._rows}:
-            pairs = self._pairs.get(path, [])
+        pairs: dict[Name, list[Change]] = {}
+        for name, pair in self._pairs.items():
+            pairs.setdefault(name if name in self._rows else _path(name), []).append(pair)
+        for path in {**pairs, **self._rows}:
             before, after = self._rows.get(path, ([], []))
-            before = [*(row for pair in pairs for row in pair.before), *before]
-            after = [*(row for pair in pairs for row in pair.after), *after]
+            before = [*(row for pair in pairs.get(path, ()) for row in pair.before), *before]
+            after = [*(row for pair in pairs.get(path, ()) for row in pair.after), *after]
             if before and after:
                 left, right = weights_first(before), weights_first(after)
                 moved = _path(name_of(left[0])) != _path(name_of(right[0]))
                 yield Change(left, right, (*[What.NAME] * moved, What.STORAGE))
             else:
-                self.undecided += pairs
+                self.undecided += pairs.get(path, ())
 
     def _serves(self, counted: Count, row: Row) -> bool:
         """Whether a tensor is a quantized weight or serves one; asked once for all of its kind."""
