@@ -30,6 +30,7 @@ def local(folder: Path, runs: int) -> None:
     told("DeepSeek-V3, local", paired([*OURS, deep], [*BARE, deep], runs), "a bare script", 1.5, peak_bound=3)
     told("gpt2, local", paired([*OURS, small], [PYTHON, "-c", "import typer"], runs), "import typer", 2.0)
     told("100,000 tensors in one file", paired([*OURS, wide], [*BARE, f"{wide}"], runs), "a bare script", 1.5)
+    told("DeepSeek-V3 against itself", paired([*OURS, "diff", deep, deep], [*OURS, deep], runs), "show", 2.5)
 
 
 def hub(folder: Path, runs: int) -> None:

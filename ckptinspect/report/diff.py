@@ -157,6 +157,8 @@ def _notes(found: Diff) -> Iterator[Note]:
     if found.match is not None and not found.before.rows and not found.after.rows:
         hint = "" if "*" in found.match else f"; a GLOB is for whole names: try '*{escaped(found.match)}*'"
         yield Note("no-match", f"no name matches {quoted(found.match)}{hint}")
+    elif found.match is not None:
+        yield Note("match", f"only tensors whose names match {quoted(found.match)} are compared, on either side")
     if found.equal:
         yield Note("values", "values are not compared: a fine-tune that keeps names, dtypes and shapes looks the same")
     sides = (("OLD", found.old, found.before), ("NEW", found.new, found.after))
