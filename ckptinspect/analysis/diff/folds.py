@@ -65,8 +65,11 @@ def _shown_name(change: Change) -> Name:
     """The name to show for a change: that in NEW; of tensors that belong together the path of their module."""
     rows = change.after or change.before
     if What.STORAGE in change.what and What.NAME not in change.what:
-        first = name_of(rows[0])
-        return Name(first.component, split_leaf(first.name)[0])
+        firsts = [name_of(side[0]) for side in (change.before, change.after)]
+        # A bare parameter is itself what the scales on the other side are named after.
+        return max(
+            (Name(first.component, split_leaf(first.name)[0]) for first in firsts), key=lambda name: len(name.name)
+        )
     if not _GROUPS.isdisjoint(change.what):
         return _common([name_of(row) for row in rows])
     return name_of(rows[0])

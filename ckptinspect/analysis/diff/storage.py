@@ -107,7 +107,8 @@ class _Modules:
             after = [*(row for pair in pairs.get(path, ()) for row in pair.after), *after]
             if before and after:
                 left, right = weights_first(before), weights_first(after)
-                moved = _path(name_of(left[0])) != _path(name_of(right[0]))
+                own = name_of(left[0])
+                moved = path not in {own, _path(own)}
                 yield Change(left, right, (*[What.NAME] * moved, What.STORAGE))
             else:
                 self.undecided += pairs.get(path, ())

@@ -3,7 +3,7 @@
 import pytest
 
 from ckptinspect.analysis.diff import Diff, diff
-from ckptinspect.analysis.diff.base import Name, Rule
+from ckptinspect.analysis.diff.base import Name, Rule, What
 from ckptinspect.analysis.diff.folds import Fold, Renamed, folds, pattern, renamings
 from tests.checkpoints import Tensors, checkpoint_in_parts, checkpoint_of, decoder, gated, matrix, qwen2_vl_7b, vector
 
@@ -81,6 +81,17 @@ def test_a_module_that_is_stored_otherwise_is_told_by_its_path() -> None:
         ("changed", "model.layers.{0-2}.mlp.gate_proj", 6),
         ("changed", "model.layers.{0-2}.mlp.up_proj", 6),
     ]
+
+
+def test_a_bare_parameter_is_told_by_its_own_name() -> None:
+    plain: Tensors = {f"model.layers.{n}.mlp.experts.down_proj": ("BF16", (4, 64, 32)) for n in range(3)}
+    packed: Tensors = {}
+    for name in plain:
+        packed |= {f"{name}_blocks": ("U8", (4, 64, 1, 16)), f"{name}_scales": ("U8", (4, 64, 1))}
+
+    for found in (compared(plain, packed), compared(packed, plain)):
+        assert {change.what for change in found.changes} == {(What.STORAGE,)}
+        assert shown(folds(found.changes)) == [("changed", "model.layers.{0-2}.mlp.experts.down_proj", 6)]
 
 
 def test_fused_weights_are_told_by_what_their_names_have_in_common() -> None:
