@@ -102,7 +102,8 @@ def _unexplained(counted: Count) -> Iterator[Note]:
     why = {found.reason for found in counted.explained if found.reason}
     why |= {f"{row.kind.dtype.code} of unknown width" for row in rows if row.kind.dtype.bits is None}
     reasons = "; ".join(sorted(why)[:_REASONS]) or "packed weights"
-    what = f"{elements:,} stored elements in {tensors:,} tensors are not explained ({reasons})"
+    held = f"{number_of(elements, 'stored element')} in {number_of(tensors, 'tensor')}"
+    what = f"{held} {'is' if elements == 1 else 'are'} not explained ({reasons})"
     yield Note("unexplained", f"{what}: the parameters are those of the rest")
 
 

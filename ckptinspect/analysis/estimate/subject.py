@@ -83,7 +83,8 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
         held: dict[str, int] = {}
         for row in self.counted.rows:
             dtype = row.kind.dtype
-            if row.meaning is Meaning.PARAMETER and dtype.family is Family.FLOAT and dtype.bits in {16, 32}:
+            plain = row.meaning is Meaning.PARAMETER and not row.scheme
+            if plain and dtype.family is Family.FLOAT and dtype.bits in {16, 32}:
                 held[dtype.code] = held.get(dtype.code, 0) + row.tally.parameters
         if held:
             code = max(held, key=lambda code: (held[code], code))

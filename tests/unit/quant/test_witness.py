@@ -107,7 +107,7 @@ def test_a_config_that_contradicts_its_own_widths_decides_nothing() -> None:
     assert (found.total.parameters, found.total.unexplained) == (0, 512 * 64)
     assert told(tensors, config, "unexplained") == [
         (
-            "32,768 stored elements in 1 tensors are not explained (words per scale leave the bits open, and neither a "
+            "32,768 stored elements in 1 tensor are not explained (words per scale leave the bits open, and neither a "
             "neighbour nor the config decides): the parameters are those of the rest"
         )
     ]
