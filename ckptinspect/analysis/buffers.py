@@ -6,9 +6,10 @@ the latent-diffusion code base); a name alone counts only where nothing else is 
 
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.dtypes import INTEGERS
-from ckptinspect.model import Kind
+from ckptinspect.model import Config, Kind
+from ckptinspect.naming.adapters import adapter_name
 from ckptinspect.naming.name import words_of
-from ckptinspect.naming.roles import BUFFER_LEAVES
+from ckptinspect.naming.roles import BUFFER_LEAVES, Role
 
 _INTEGER_ONLY = frozenset({"mask", "ids", "indices", "steps", "step", "counter", "initialized", "cache_position"})
 _INTEGER_ENDINGS = ("_mask", "_ids", "_idx", "_index", "_indices", "_updates", "_counter", "_steps", "_lengths")
@@ -21,6 +22,9 @@ _SCHEDULE = words_of(
     "posterior_log_variance_clipped posterior_mean_coef1 posterior_mean_coef2 lvlb_weights denoiser.sigmas "
     "model_ema.decay model_ema.num_updates edm_mean edm_std scaled_fp8"
 )
+
+# Adapters whose matrices are random and shared; what is trained are vectors.
+_RANDOM = frozenset({"vera", "randlora"})
 
 
 def set_aside(kind: Kind) -> Meaning | None:
@@ -40,6 +44,22 @@ def set_aside(kind: Kind) -> Meaning | None:
     if path and path[-1] == "relative_attention_bias" and "EncDecAttention" in path:
         return Meaning.UNUSED
     return None
+
+
+def adapter_aside(kind: Kind, role: str, config: Config) -> Meaning | None:
+    """What a tensor in an adapter's file is, where it is nothing that was trained; None where it may be.
+
+    The scale alpha is a buffer (sd-scripts, LyCORIS), and so is the shape that ComfyUI notes. The random matrices
+    of VeRA and RandLoRA are frozen, and so is a layer of the base, which PEFT saves beside what adapts it.
+    """
+    if role != Role.ADAPTER:
+        frozen = ".base_layer." in kind.template and config.text("peft_type") is not None
+        return Meaning.FROZEN if frozen else None
+    found = adapter_name(kind.example)
+    method, part = ("", "alpha") if found is None else (found.method, found.part)
+    if part == "reshape_weight" or (part == "alpha" and kind.elements == 1):
+        return Meaning.BUFFER
+    return Meaning.FROZEN if method in _RANDOM and part in {"A", "B"} else None
 
 
 def _is_causal_mask(kind: Kind, path: list[str], leaf: str) -> bool:

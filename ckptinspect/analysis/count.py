@@ -7,7 +7,7 @@ from functools import cached_property
 import msgspec
 from msgspec.structs import replace
 
-from ckptinspect.analysis.buffers import set_aside
+from ckptinspect.analysis.buffers import adapter_aside, set_aside
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.quantized import Quantized, Verdict, tensor_keys
 from ckptinspect.analysis.ties import Tie, ties_in
@@ -132,7 +132,7 @@ class _Judge:
     """Decides, for one component, what each kind of tensor is."""
 
     def __init__(self, component: str, shards: Sequence[Shard], config: Config) -> None:
-        self.component = component
+        self.component, self.config = component, config
         headers = [shard.header for shard in shards if shard.header is not None]
         self.kinds = _without(_repeated(shards), merged(kind for header in headers for kind in header.kinds))
         marks = tuple(sorted({mark for header in headers for mark in header.apart}))
@@ -201,7 +201,8 @@ class _Judge:
     def _verdict(self, kind: Kind) -> Verdict:
         if kind.dtype.bits is None:
             return Verdict(Meaning.UNEXPLAINED)
-        if (aside := set_aside(kind)) is not None:
+        aside = set_aside(kind) or adapter_aside(kind, self.places[kind.key].role, self.config)
+        if aside is not None:
             return Verdict(aside)
         if (doubled := self._doubled(kind)) is not None:
             return Verdict(doubled)

@@ -16,6 +16,7 @@ class Meaning(StrEnum):
     TIED = "tied weights, stored again"
     COPY = "copies of embedding and head in the MTP layers"
     EMA = "EMA copy of the weights"
+    FROZEN = "frozen tensors, saved with the adapter"
     UNUSED = "weights that the model class does not load"
     REPEATED = "tensors that stand in another shard too"
     PHANTOM = "biases of zeros that the quantizer wrote"

@@ -4,10 +4,11 @@ A ``Naming`` is built once for a checkpoint: from its names and its config it kn
 once per template; a place then costs a look-up and the reading of two numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import msgspec
+from msgspec.structs import replace
 
 from ckptinspect.extensions import extensions
 from ckptinspect.model import Config, Kind, Place
@@ -31,6 +32,9 @@ _DEPTH = 4
 # Roles that a tensor keeps inside a head or a projector.
 _OWN_ROLES = frozenset({Role.NORM, Role.BUFFER, Role.SCALE, Role.ADAPTER})
 
+# The scale of an adapter: so called beside its matrices, and something else everywhere else.
+_ALPHA = ".alpha"
+
 
 class _Decision(msgspec.Struct, frozen=True, gc=False):
     module: str
@@ -50,11 +54,13 @@ class Naming:
     Place(module='model', path='model.layers.27.mlp.up_proj', layer=27, expert=None, role=<Role.MLP: 'mlp'>)
     """
 
-    __slots__ = ("_decisions", "family", "marks")
+    __slots__ = ("_adapted", "_decisions", "family", "marks")
 
     def __init__(self, names: Iterable[str], config: Config | None = None, marks: tuple[str, ...] = ()) -> None:
         self.marks = marks
+        names = tuple(names)
         self.family = family_of(names, config or Config())
+        self._adapted = _adapted(names)
         self._decisions: dict[tuple[str, str, bool], _Decision] = {}
 
     @classmethod
@@ -82,7 +88,10 @@ class Naming:
         key = (folded(name), component, is_marked(name, self.marks))
         decision = self._decisions.get(key)
         if decision is None:
-            decision = self._decisions[key] = _decide(None if component else self.family, *key)
+            decision = _decide(None if component else self.family, *key)
+            if key[0].endswith(_ALPHA) and key[0].removesuffix(_ALPHA) in self._adapted:
+                decision = replace(decision, module=component or "adapter", role=Role.ADAPTER)
+            self._decisions[key] = decision
         return decision
 
 
@@ -101,6 +110,16 @@ def family_of(names: Iterable[str], config: Config) -> Family | None:
     identities = frozenset([text for key in keys if (text := config.text(key))]).union(config.texts("architectures"))
     families: tuple[Family, ...] = (*extensions("naming", "is_proven_by", "module_of", "role_of"), *FAMILIES)
     return next((family for family in families if family.is_proven_by(identities, prefixes)), None)
+
+
+def _adapted(names: Sequence[str]) -> frozenset[str]:
+    """The templates of the modules that an adapter's tensors belong to, where any has a scale."""
+    if not any(name.endswith(_ALPHA) for name in names):
+        return frozenset()
+    templates = [(template, anatomy(template)) for template in map(folded, names)]
+    return frozenset(
+        ".".join(template.split(".")[: parts.leaf_at]) for template, parts in templates if parts.is_adapter
+    )
 
 
 def _decide(family: Family | None, template: str, component: str, marked: bool) -> _Decision:

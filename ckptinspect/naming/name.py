@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from ckptinspect.naming.adapter_leaves import LEAVES
+
 _DIGITS = str.maketrans("", "", "0123456789")
 
 
@@ -33,19 +35,15 @@ def words_of(text: str) -> frozenset[str]:
 # Wrappers of training frameworks, which stand anywhere in a name (torch.compile, FSDP, activation
 # checkpointing, PEFT), and those that only ever come first (DDP, a trainer's state).
 _WRAPPERS = words_of(
-    "_orig_mod _fsdp_wrapped_module _checkpoint_wrapped_module base_layer modules_to_save original_module"
+    "_orig_mod _fsdp_wrapped_module _checkpoint_wrapped_module base_layer modules_to_save original_module "
+    "token_adapter"
 )
 _OUTER = words_of("module state_dict")
 
-# What PEFT, LyCORIS, kohya's sd-scripts and diffusers call the tensors of an adapter.
-ADAPTER_LEAVES = words_of(
-    "lora_A lora_B lora_E lora_embedding_A lora_embedding_B lora_magnitude_vector lora_down lora_up lora_mid "
-    "ranknum ia3_l hada_w1_a hada_w1_b hada_w2_a hada_w2_b hada_t1 hada_t2 lokr_w1 lokr_w1_a lokr_w1_b "
-    "lokr_w2 lokr_w2_a lokr_w2_b lokr_t2 vera_lambda_b vera_lambda_d vera_A vera_B randlora_A randlora_B "
-    "randlora_lambda randlora_gamma oft_R oft_blocks oft_diag boft_R boft_s hra_u c3a_kernel fourierft_spectrum "
-    "prompt_embeddings dora_scale diff diff_b reshape_weight set_weight"
-)
-_LORA_LAYERS = ("lora", "lora_layer", "lora_linear_layer")
+# What the tensors of an adapter are called.
+ADAPTER_LEAVES = words_of(" ".join(LEAVES))
+LORA_LAYERS = ("lora", "lora_layer", "lora_linear_layer")
+"""What diffusers calls the module with the two matrices; their names go on with ``down`` or ``up``."""
 
 # Leaves that go on after a dot: bitsandbytes and quanto append to the name of a weight, torch parametrizes it,
 # PEFT adds the name of the adapter. The last words of an adapter do not.
@@ -85,7 +83,7 @@ class Anatomy(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_adapter(self) -> bool:
         """Whether the leaf is one of an adapter's."""
-        return self.leaf in ADAPTER_LEAVES or (self.leaf.endswith(_LORA_LAYERS) and len(self.words) > self.owner + 1)
+        return self.leaf in ADAPTER_LEAVES or (self.leaf.endswith(LORA_LAYERS) and len(self.words) > self.owner + 1)
 
     @property
     def repeats(self) -> bool:
@@ -127,6 +125,18 @@ def unwrapped(template: str) -> tuple[str, ...]:
     return tuple(segments[at] for at in _kept(segments, len(segments) - 1))
 
 
+def owned_words(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The path of the owning module without wrappers, and the leaf, as words of the name itself.
+
+    >>> owned_words("base_model.model.model.layers.3.mlp.fc1.base_layer.weight")
+    (('model', 'layers', '3', 'mlp', 'fc1'), ('weight',))
+    """
+    segments, template = name.split("."), folded(name).split(".")
+    leaf_at = _leaf_at(template)
+    kept = _kept(template, leaf_at)
+    return tuple(segments[at] for at in kept if at < leaf_at), tuple(segments[leaf_at:])
+
+
 def number_at(segments: list[str], at: int | None) -> int | None:
     """The integer at this position of a stored name, if one stands there.
 
@@ -151,7 +161,7 @@ def is_container(word: str) -> bool:
 
 def _leaf_at(segments: list[str]) -> int:
     for at, word in enumerate(segments[:-1]):
-        if word in _SPLIT_LEAVES or (word.endswith(_LORA_LAYERS) and segments[at + 1] in ("down", "up")):
+        if word in _SPLIT_LEAVES or (word.endswith(LORA_LAYERS) and segments[at + 1] in ("down", "up")):
             return at
     return len(segments) - 1
 
