@@ -8,7 +8,7 @@ from ckptinspect.choice import Choice, choose
 from ckptinspect.config import parse_config
 from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
 from ckptinspect.folder import Folder
-from ckptinspect.header import header_length, parse_header
+from ckptinspect.header import header_length, needs_names, parse_header
 from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard, merged
 from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
 from ckptinspect.quant.units import needs_names
@@ -291,9 +291,10 @@ def _has_names(shard: Shard) -> bool:
 
 
 def _without_names(shard: Shard) -> Shard:
-    if shard.header is None or shard.header.raw is None:
+    header = shard.header
+    if header is None or header.raw is None or needs_names(header.kinds, header.length):
         return shard
-    return msgspec.structs.replace(shard, header=msgspec.structs.replace(shard.header, raw=None))
+    return msgspec.structs.replace(shard, header=msgspec.structs.replace(header, raw=None))
 
 
 def _placed(error: CkptInspectError, path: str) -> CkptInspectError:

@@ -1,11 +1,19 @@
-"""By what tensors can be grouped: ``--by module,dtype,layer,role,shard,depth:N``."""
+"""By what tensors can be grouped: ``--by module,dtype,layer,role,base,shard,depth:N``.
+
+An adapter's tensors are grouped by the module of the base that they adapt: its path, its layer, its role.
+"""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
 from ckptinspect.analysis.count import Row
 from ckptinspect.errors import RefError
+from ckptinspect.model import Place
+from ckptinspect.naming.adapters import base_path
+from ckptinspect.naming.base import Naming
+from ckptinspect.naming.roles import Role
 from ckptinspect.text import quoted
 
 
@@ -19,10 +27,28 @@ class GroupKey(msgspec.Struct, frozen=True):
 
 def _layer(row: Row) -> str:
     """The path down to the layer, which keeps the stacks of an encoder and a decoder apart."""
-    if row.place.layer is None:
+    place = _place(row)
+    if place.layer is None:
         return "-"
-    before, found, _ = f"{row.place.path}.".partition(f".{row.place.layer}.")
-    return f"{before}.{row.place.layer}" if found else str(row.place.layer)
+    before, found, _ = f"{place.path}.".partition(f".{place.layer}.")
+    return f"{before}.{place.layer}" if found else str(place.layer)
+
+
+def _place(row: Row) -> Place:
+    """Where a tensor stands; that of an adapter, in its base."""
+    if row.place.role != Role.ADAPTER or not (base := base_path(row.kind.example)):
+        return row.place
+    return _place_in_base(base)
+
+
+@lru_cache(4096)
+def _place_in_base(path: str) -> Place:
+    return Naming(()).place(f"{path}.weight")
+
+
+def _base(row: Row) -> str:
+    """The path of the module that a tensor belongs to, without wrappers; that which an adapter's tensor adapts."""
+    return base_path(row.kind.example) or "-"
 
 
 def _depth(levels: int) -> Callable[[Row], str]:
@@ -33,7 +59,8 @@ KEYS = (
     GroupKey("module", lambda row: row.place.module),
     GroupKey("dtype", lambda row: row.kind.dtype.code),
     GroupKey("layer", _layer, needs_names=True),
-    GroupKey("role", lambda row: str(row.place.role)),
+    GroupKey("role", lambda row: str(_place(row).role)),
+    GroupKey("base", _base, needs_names=True),
     GroupKey("shard", lambda row: row.shard),
 )
 _BY_NAME = {key.name: key for key in KEYS}

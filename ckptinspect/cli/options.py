@@ -46,7 +46,7 @@ OutputOpt = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE",
 ByOpt = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="KEYS", help="Group by any of module, dtype, layer, role, shard, depth:N, with commas between."
+        metavar="KEYS", help="Group by any of module, dtype, layer, role, base, shard, depth:N, with commas between."
     ),
 ]
 ViaOpt = Annotated[

@@ -3,7 +3,7 @@
 import msgspec
 
 from ckptinspect.naming.adapter_leaves import FLAT_LEAVES, LEAVES
-from ckptinspect.naming.flat import flat
+from ckptinspect.naming.flat import Flat, flat
 from ckptinspect.naming.name import LORA_LAYERS, folded, owned_words
 
 _BY_FOLDED = {folded(leaf): found for leaf, found in LEAVES.items()}
@@ -35,16 +35,20 @@ def adapter_name(name: str) -> AdapterName | None:
     'text_encoder.text_model.encoder.layers.0.mlp.fc1'
     """
     path, leaf = owned_words(name)
-    if path and (found := flat(path[0])) is not None:
-        method, part = _method(leaf) or FLAT_LEAVES.get(leaf[0]) or ("other", leaf[0])
-        if found.path is None:
-            return AdapterName(method, ".".join(path), part, resolved=False)
-        words = (found.component, found.path, *path[1:])
-        return AdapterName(method, ".".join(word for word in words if word), part)
+    first, *rest = *path, *leaf
+    if (found := flat(first)) is not None:
+        return _of_flat(first, found, tuple(rest) or ("",))
     said = _method(leaf)
     if said is None:
         return None
     return AdapterName(said[0], ".".join(_base(path, leaf)), said[1], _own_name(leaf))
+
+
+def _of_flat(first: str, found: Flat, leaf: tuple[str, ...]) -> AdapterName:
+    method, part = _method(leaf) or FLAT_LEAVES.get(leaf[0]) or ("other", leaf[0])
+    if found.path is None:
+        return AdapterName(method, first, part, resolved=False)
+    return AdapterName(method, f"{found.component}.{found.path}" if found.component else found.path, part)
 
 
 def base_path(name: str) -> str:

@@ -6,7 +6,7 @@ a block decides nothing. The words are the attribute names of the modeling class
 mappings of transformers, and of the remote code that many repositories bring.
 """
 
-from ckptinspect.naming.name import Anatomy, words_of
+from ckptinspect.naming.name import FLAT_PREFIXES, Anatomy, words_of
 from ckptinspect.naming.roles import Role
 
 _VISUAL = """
@@ -38,7 +38,6 @@ _NESTED_PROJECTORS = words_of(f"{_PROJECTOR} merger_list attn_pool linear_proj i
 # These mean so only as the outermost word.
 _OUTERMOST = dict.fromkeys(words_of(_SPEECH), "speech") | dict.fromkeys(words_of("ema model_ema ema_model"), "ema")
 _MTP = words_of("mtp nextn")
-_FLAT_ADAPTERS = ("lora_unet_", "lora_te_", "lora_transformer_", "lycoris_")
 
 _LM_HEADS = words_of(
     "lm_head lm_heads embed_out output_layer codec_head unembed unembedding predictions ff_out "
@@ -61,7 +60,7 @@ _MODELS = words_of(
 def apart(parts: Anatomy) -> str | None:
     """Adapter, MTP, EMA and speech tensors, which stay apart whatever the family of the rest."""
     first = parts.words[0]
-    if parts.is_adapter or first.startswith(_FLAT_ADAPTERS):
+    if parts.is_adapter or first.startswith(FLAT_PREFIXES):
         return "adapter"
     if any(word in _MTP or word.startswith("mtp_") for word in parts.words[: parts.stem + 1]):
         return "mtp"

@@ -59,7 +59,19 @@ _PREFIXES = {
     "lycoris_": None,
 }
 # By these a U-Net is told from a transformer, which sd-scripts call "unet" too.
-_UNET = ("down_", "up_blocks", "mid_block", "input_", "output_", "middle_", "conv_", "time_emb", "add_emb", "label_", "out_")
+_UNET = (
+    "down_",
+    "up_blocks",
+    "mid_block",
+    "input_",
+    "output_",
+    "middle_",
+    "conv_",
+    "time_emb",
+    "add_emb",
+    "label_",
+    "out_",
+)
 
 
 class Flat(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ names that differ in their digits only. Positions are indices into ``name.split(
 them as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -35,8 +35,7 @@ def words_of(text: str) -> frozenset[str]:
 # Wrappers of training frameworks, which stand anywhere in a name (torch.compile, FSDP, activation
 # checkpointing, PEFT), and those that only ever come first (DDP, a trainer's state).
 _WRAPPERS = words_of(
-    "_orig_mod _fsdp_wrapped_module _checkpoint_wrapped_module base_layer modules_to_save original_module "
-    "token_adapter"
+    "_orig_mod _fsdp_wrapped_module _checkpoint_wrapped_module base_layer modules_to_save original_module token_adapter"
 )
 _OUTER = words_of("module state_dict")
 
@@ -44,6 +43,10 @@ _OUTER = words_of("module state_dict")
 ADAPTER_LEAVES = words_of(" ".join(LEAVES))
 LORA_LAYERS = ("lora", "lora_layer", "lora_linear_layer")
 """What diffusers calls the module with the two matrices; their names go on with ``down`` or ``up``."""
+FLAT_PREFIXES = ("lora_unet_", "lora_te_", "lora_transformer_", "lycoris_")
+"""What stands before names whose dots became underscores."""
+
+_TOLD_BY = ADAPTER_LEAVES | set(LORA_LAYERS)
 
 # Leaves that go on after a dot: bitsandbytes and quanto append to the name of a weight, torch parametrizes it,
 # PEFT adds the name of the adapter. The last words of an adapter do not.
@@ -112,6 +115,17 @@ def anatomy(template: str, containers: frozenset[str] = frozenset()) -> Anatomy:
         leaf_at=leaf_at,
         layer_at=None if layer is None else kept[layer],
         expert_at=None if expert is None else kept[expert],
+    )
+
+
+def holds_adapter(templates: Iterable[str]) -> bool:
+    """Whether any of these is the template of an adapter's tensor.
+
+    >>> holds_adapter(["model.layers..mlp.fc.weight"]), holds_adapter(["model.layers..mlp.fc.lora_A.weight"])
+    (False, True)
+    """
+    return any(
+        template.startswith(FLAT_PREFIXES) or not _TOLD_BY.isdisjoint(template.split(".")) for template in templates
     )
 
 

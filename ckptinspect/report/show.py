@@ -5,13 +5,16 @@ from functools import partial
 from operator import attrgetter
 
 from ckptinspect.analysis.active import Active, active
+from ckptinspect.analysis.adapters import adapter_in
 from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.keys import GroupKey, keys_of, natural
 from ckptinspect.analysis.names import by_tensor
 from ckptinspect.analysis.notes import notes_on
+from ckptinspect.analysis.pipeline import model_component
 from ckptinspect.model import Checkpoint, Note, Tally
 from ckptinspect.naming.base import MODULES
 from ckptinspect.report import v1
+from ckptinspect.report.adapter import adapter_data, adapter_notes, component_notes
 from ckptinspect.report.common import failed_data, files_data, notes_data, ref_data, sorted_rows, title_of
 from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Report, Sum, Table
 from ckptinspect.report.quantization import quantization_data, quantization_lines
@@ -71,6 +74,8 @@ def _data(
     checkpoint: Checkpoint, counted: Count, by: Sequence[GroupKey], groups: Sequence[v1.GroupData], limit: int | None
 ) -> v1.ShowData:
     shown = tuple(groups[:limit])
+    adapter, component = adapter_in(checkpoint, counted), model_component(checkpoint, counted)
+    told = (*adapter_notes(adapter), *component_notes(component, counted))
     used = active(counted, checkpoint.config)
     return v1.ShowData(
         ref=ref_data(checkpoint.ref),
@@ -85,11 +90,13 @@ def _data(
         left_out=len(groups) - len(shown),
         decomposition=tuple(v1.PartData(what, elements) for what, elements in counted.decomposition),
         active_parameters=used.per_token if used.routed else None,
+        adapter=adapter_data(adapter),
+        model_component=component,
         quantization=quantization_data(counted),
         tied=tuple(_ties(counted)),
         alternatives=checkpoint.alternatives,
         failed=failed_data(checkpoint),
-        notes=notes_data((*notes_on(checkpoint, counted), *_used(used))),
+        notes=notes_data((*notes_on(checkpoint, counted), *_used(used), *told)),
         requests=checkpoint.requests,
         bytes_read=checkpoint.bytes_read,
     )
@@ -150,7 +157,7 @@ def _ties(counted: Count) -> Iterator[v1.TieData]:
 def _absent(data: v1.ShowData) -> Iterator[Sequence[Cell]]:
     """A row for each group that has nothing but weights tied to others and not stored: bloom's head."""
     found: dict[tuple[str, ...], int] = {}
-    if "shard" in data.by or any(":" in name or name == "layer" for name in data.by):
+    if "shard" in data.by or any(":" in name or name in {"layer", "base"} for name in data.by):
         return
     for tie in data.tied:
         key = tuple({"module": tie.module, "role": tie.role}.get(name, "") for name in data.by)

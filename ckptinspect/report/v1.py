@@ -146,11 +146,54 @@ class FailedData(msgspec.Struct, frozen=True):
     message: str
 
 
+class AdapterMethodData(msgspec.Struct, frozen=True):
+    """A method of adapting, and how many modules are adapted by it; 0 for one that adapts no single module."""
+
+    method: str
+    modules: int
+
+
+class AdapterRankData(msgspec.Struct, frozen=True):
+    """A rank, and how many modules have it."""
+
+    rank: int
+    modules: int
+
+
+class AdapterTargetData(msgspec.Struct, frozen=True):
+    """The last word of adapted modules' paths, and how many end so."""
+
+    name: str
+    modules: int
+
+
+class AdapterData(msgspec.Struct, frozen=True):
+    """An adapter: ``methods`` by how common they are, ``ranks`` and ``targets`` sorted.
+
+    ``unresolved_modules`` have flattened names that cannot be read with certainty, and are in no target. ``alpha`` is
+    the config's; ``base_model`` is the base by ``base_model_key`` of config or metadata. ``whole_parameters`` are
+    those of the ``trainable_parameters`` that are the base's own, saved whole.
+    """
+
+    methods: tuple[AdapterMethodData, ...]
+    ranks: tuple[AdapterRankData, ...]
+    modules: int
+    targets: tuple[AdapterTargetData, ...]
+    unresolved_modules: int
+    alpha: int | float | None
+    base_model: str | None
+    base_model_key: str | None
+    trainable_parameters: int
+    whole_parameters: int
+
+
 class ShowData(msgspec.Struct, frozen=True):
     """``show``: what is in a checkpoint. ``left_out`` is how many groups ``--limit`` cut off.
 
     ``active_parameters`` are those that a text token uses of a mixture of experts, embedding included, multi-token
     prediction left out; null for a model without routed experts, and where config and header do not tell.
+    ``adapter`` is the one that the files are or hold, null where there is none; ``model_component`` the module that is
+    the denoiser of a diffusion pipeline, null outside of such.
     """
 
     ref: RefData
@@ -165,6 +208,8 @@ class ShowData(msgspec.Struct, frozen=True):
     left_out: int
     decomposition: tuple[PartData, ...]
     active_parameters: int | None
+    adapter: AdapterData | None
+    model_component: str | None
     quantization: QuantizationData | None
     tied: tuple[TieData, ...]
     alternatives: tuple[str, ...]

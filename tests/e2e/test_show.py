@@ -221,7 +221,7 @@ def test_a_failed_shard_is_partial_and_told(tmp_path: Path) -> None:
     [
         (["no/such/thing/at/all"], 3, "no/such/thing/at/all: no such file or folder; for a folder of a Hub repository write hf://org/name/folder"),
         (["./nothing"], 3, "./nothing: no such file or folder; check the spelling"),
-        (["fixtures/tiny-qwen2-vl", "--by", "colour"], 2, "--by: no key 'colour' to group by; choose from module, dtype, layer, role, shard, depth:N"),
+        (["fixtures/tiny-qwen2-vl", "--by", "colour"], 2, "--by: no key 'colour' to group by; choose from module, dtype, layer, role, base, shard, depth:N"),
         (["fixtures/tiny-qwen2-vl", "--sort", "colour"], 2, "--sort: no column 'colour' to sort by; choose one of module, dtype, tensors, parameters, share, bytes, size, stored_elements"),
         (["show"], 2, "missing argument 'REF'; see ckptinspect show --help"),
         (["fixtures/tiny-qwen2-vl", "--limit", "many"], 2, "--limit: 'many' is no whole number of 0 or more; write it in digits"),
@@ -324,7 +324,8 @@ def test_a_lora_of_any_name_is_an_adapter(tmp_path: Path) -> None:
     data = ckptinspect(file, "-f", "json").data
 
     assert data["layout"] == "adapter"
-    assert [(module["module"], module["parameters"]) for module in data["modules"]] == [("adapter", 2561)]
+    assert [(module["module"], module["parameters"]) for module in data["modules"]] == [("adapter", 2560)]
+    assert data["decomposition"] == [{"elements": 2561, "what": "stored elements"}, {"elements": -1, "what": "buffers"}]
 
 
 def test_a_quantized_checkpoint_says_how_it_is_packed_and_what_that_costs() -> None:

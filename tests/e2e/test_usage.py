@@ -67,9 +67,9 @@ def test_what_is_typed_amiss_is_a_sentence_that_says_what_to_type(
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ([""], "it names no key to group by; choose from module, dtype, layer, role, shard, depth:N"),
-        (["module,"], "it names no key to group by; choose from module, dtype, layer, role, shard, depth:N"),
-        (["Module"], "no key 'Module' to group by; choose from module, dtype, layer, role, shard, depth:N"),
+        ([""], "it names no key to group by; choose from module, dtype, layer, role, base, shard, depth:N"),
+        (["module,"], "it names no key to group by; choose from module, dtype, layer, role, base, shard, depth:N"),
+        (["Module"], "no key 'Module' to group by; choose from module, dtype, layer, role, base, shard, depth:N"),
         (["depth:0"], "'depth:0' has no depth from 1 to 99; write depth:2"),
         (["depth:-1"], "'depth:-1' has no depth from 1 to 99; write depth:2"),
         (["depth:"], "'depth:' has no depth from 1 to 99; write depth:2"),

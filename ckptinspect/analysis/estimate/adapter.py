@@ -1,30 +1,26 @@
 """An adapter by its own header: its rank, what it targets, what it takes, and the base that it fits.
 
-Names: PEFT (``lora_A.weight`` [rank, in], ``lora_B.weight`` [out, rank]), kohya's sd-scripts (``lora_down``,
-``lora_up``), diffusers (``…lora.down``, ``…lora.up``).
+The matrix from the inputs is [rank, in] (``lora_A``, ``lora_down``), that to the outputs [out, rank] (``lora_B``,
+``lora_up``).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from ckptinspect.analysis.adapters import adapter_in, last_word
+from ckptinspect.analysis.count import Row
 from ckptinspect.analysis.estimate.amount import Amount, total
 from ckptinspect.analysis.estimate.figures import Estimate, Section, Unit, figure, no_figure
 from ckptinspect.analysis.estimate.subject import Subject
 from ckptinspect.model import Shape, Tensor
+from ckptinspect.naming.adapters import adapter_name
 from ckptinspect.text import quoted
 
 NAME = "lora"
-# What a pair of matrices is called: the one from the inputs, the one to the outputs.
-_PAIRS = (
-    (".lora_A", ".lora_B"),
-    (".lora_down", ".lora_up"),
-    (".lora.down", ".lora.up"),
-    ("_lora.down", "_lora.up"),
-    (".lora_linear_layer.down", ".lora_linear_layer.up"),
-    (".lora_embedding_A", ".lora_embedding_B"),
-)
+# Parts that make a pair: those from the inputs, and those to the outputs.
+_INNER, _OUTER = frozenset({"A", "down"}), frozenset({"B", "up"})
 _STATES = 16
 _NAMED = 8
 
@@ -45,7 +41,7 @@ def adapter_section(subject: Subject) -> Section:
 
 def _figures(subject: Subject) -> Iterator[Estimate]:
     parameters = Amount.of(subject.counted.total.parameters)
-    pairs = pairs_in([tensor for tensor, _ in subject.rows])
+    pairs = pairs_in(subject.rows)
     if not pairs:
         yield figure("trainable parameters", parameters, Unit.PARAMETERS, "all that it holds")
         yield no_figure("rank", Unit.RANK, "it holds no pairs of low-rank matrices of a known name")
@@ -66,15 +62,16 @@ def _of_pairs(subject: Subject, pairs: list[Pair]) -> Iterator[Estimate]:
     if trained.value != held:
         trained += Amount.of(held - trained.value, "others")
     yield figure("trainable parameters", trained, Unit.PARAMETERS, "rank * (inputs + outputs) of each target")
-    yield from _ranks(subject, pairs)
-    names = sorted({_last(pair.module) for pair in pairs})
+    yield from _ranks(subject)
+    names = sorted({last_word(pair.module) for pair in pairs})
     said = f"targets: {_some(names)}"
-    yield figure("targeted modules", Amount.of(len(pairs), "targets"), Unit.MODULES, said)
+    yield figure("targeted modules", Amount.of(len({pair.module for pair in pairs}), "targets"), Unit.MODULES, said)
     yield from _base(subject, pairs)
 
 
-def _ranks(subject: Subject, pairs: list[Pair]) -> Iterator[Estimate]:
-    ranks = Counter(pair.rank for pair in pairs)
+def _ranks(subject: Subject) -> Iterator[Estimate]:
+    adapter = adapter_in(subject.checkpoint, subject.counted)
+    ranks = dict(adapter.ranks) if adapter is not None else {}
     most = max(ranks, key=lambda rank: (ranks[rank], rank))
     said = []
     if len(ranks) > 1:
@@ -91,7 +88,7 @@ def _base(subject: Subject, pairs: list[Pair]) -> Iterator[Estimate]:
     """What a base must be like for the adapter to fit it."""
     shapes: dict[str, set[tuple[int, int]]] = {}
     for pair in pairs:
-        shapes.setdefault(_last(pair.module), set()).add((pair.inputs, pair.outputs))
+        shapes.setdefault(last_word(pair.module), set()).add((pair.inputs, pair.outputs))
     fits = [
         f"{quoted(name, 40)[1:-1]} {inputs}->{outputs}"
         for name, found in sorted(shapes.items())
@@ -109,19 +106,18 @@ def _base(subject: Subject, pairs: list[Pair]) -> Iterator[Estimate]:
     yield figure("base parameters it changes", weights, Unit.PARAMETERS, *said)
 
 
-def pairs_in(tensors: list[Tensor]) -> list[Pair]:
+def pairs_in(rows: Iterable[tuple[Tensor, Row]]) -> list[Pair]:
     """The targets whose two matrices are both there and fit each other; in the order of the files."""
-    shapes = {tensor.name: tensor.shape for tensor in tensors}
-    found = []
-    for name, shape in shapes.items():
-        for down, up in _PAIRS:
-            module, marked, behind = name.rpartition(down)
-            other = shapes.get(f"{module}{up}{behind}")
-            if marked and (not behind or behind.startswith(".")) and other is not None:
-                pair = _pair(module, shape, other)
-                found += [pair] if pair is not None else []
-                break
-    return found
+    inner: dict[tuple[str, ...], Shape] = {}
+    outer: dict[tuple[str, ...], Shape] = {}
+    for tensor, row in rows:
+        found = adapter_name(tensor.name)
+        if found is None or found.method != "lora" or found.part not in _INNER | _OUTER:
+            continue
+        # A module with two adapted parameters, as of fused experts, has two pairs: their stored paths differ.
+        (inner if found.part in _INNER else outer)[found.base, found.adapter, row.place.path] = tensor.shape
+    pairs = (_pair(key[0], shape, outer[key]) for key, shape in inner.items() if key in outer)
+    return [pair for pair in pairs if pair is not None]
 
 
 def _pair(module: str, down: Shape, up: Shape) -> Pair | None:
@@ -135,10 +131,6 @@ def _pair(module: str, down: Shape, up: Shape) -> Pair | None:
     for size in up[2:]:
         outputs *= size
     return Pair(module, inputs, outputs, down[0])
-
-
-def _last(module: str) -> str:
-    return module.rpartition(".")[2]
 
 
 def _numbers(module: str) -> Iterator[int]:

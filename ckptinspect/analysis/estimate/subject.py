@@ -5,6 +5,7 @@ from functools import cached_property
 import msgspec
 
 from ckptinspect.analysis.active import Active, active
+from ckptinspect.analysis.adapters import is_adapter_alone
 from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.estimate.amount import Amount
 from ckptinspect.analysis.estimate.asked import Asked
@@ -61,8 +62,7 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def is_adapter(self) -> bool:
         """Whether the files hold an adapter and nothing that it adapts."""
-        rows = self.counted.rows
-        return bool(rows) and all(row.place.module == "adapter" for row in rows)
+        return is_adapter_alone(self.checkpoint, self.counted)
 
     @cached_property
     def unexplained(self) -> str:

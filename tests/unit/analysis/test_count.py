@@ -167,7 +167,8 @@ def test_a_key_that_there_is_not_is_a_usage_error() -> None:
         keys_of("module,deep:2")
 
     assert (
-        str(error.value) == "--by: no key 'deep:2' to group by; choose from module, dtype, layer, role, shard, depth:N"
+        str(error.value)
+        == "--by: no key 'deep:2' to group by; choose from module, dtype, layer, role, base, shard, depth:N"
     )
 
 
