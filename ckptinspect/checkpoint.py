@@ -8,9 +8,10 @@ from ckptinspect.choice import Choice, choose
 from ckptinspect.config import parse_config
 from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
 from ckptinspect.folder import Folder
-from ckptinspect.header import header_length, needs_names, parse_header
+from ckptinspect.header import header_length, parse_header
 from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard, merged
 from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
+from ckptinspect.naming.name import holds_adapter
 from ckptinspect.quant.units import needs_names
 from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import joined
@@ -197,7 +198,7 @@ class _Assembly:
             raw += await self.source.read(path, 8 + len(raw), 8 + length)
         del first
         header = parse_header(raw, size, apart=self.marks, hashed=self.hashed)
-        if not self._keeps_names and not needs_names([header]):
+        if not self._keeps_names and not _need_names([header]):
             header = msgspec.structs.replace(header, raw=None)
         if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
             raise LayoutError(fatal.message, path, "the file is damaged or was not fetched whole; fetch it again")
@@ -255,11 +256,11 @@ class _Assembly:
         return [msgspec.structs.replace(shard, repeated=repeats.get(shard.path, ())) for shard in named]
 
     async def _with_names_needed(self, shards: Sequence[Shard]) -> list[Shard]:
-        """The shards with the names that were asked for, or that tell quantized modules apart; with no others."""
+        """The shards with the names that were asked for, or that tell modules apart; with no others."""
         found = []
         for component in dict.fromkeys(shard.component for shard in shards):
             own = [shard for shard in shards if shard.component == component]
-            if self.reading.names or needs_names(shard.header for shard in own if shard.header is not None):
+            if self.reading.names or _need_names([shard.header for shard in own if shard.header is not None]):
                 found += [shard if _has_names(shard) else (await self._again([shard], names=True))[0] for shard in own]
             else:
                 found += [_without_names(shard) for shard in own]
@@ -286,13 +287,18 @@ class _Assembly:
         return found
 
 
+def _need_names(headers: Sequence[Header]) -> bool:
+    """Whether kinds alone do not tell the modules apart that are quantized, or that an adapter adapts."""
+    return needs_names(headers) or holds_adapter(kind.template for header in headers for kind in header.kinds)
+
+
 def _has_names(shard: Shard) -> bool:
     return shard.header is None or shard.header.raw is not None
 
 
 def _without_names(shard: Shard) -> Shard:
     header = shard.header
-    if header is None or header.raw is None or needs_names(header.kinds, header.length):
+    if header is None or header.raw is None:
         return shard
     return msgspec.structs.replace(shard, header=msgspec.structs.replace(header, raw=None))
 

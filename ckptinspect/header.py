@@ -9,7 +9,7 @@ do not reject the file, and so is a dtype that is newer than the table.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -21,14 +21,10 @@ from ckptinspect.kinds import Kinds, Page, named
 from ckptinspect.layout import MAX_DEFECTS, Chain, flaws, size_defect
 from ckptinspect.magic import recognised
 from ckptinspect.model import Defect, Header, Kind, KindKey, Tensor
-from ckptinspect.naming.name import holds_adapter
 from ckptinspect.plain import NOT_PLAIN, PlainHeader
 
 MAX_LENGTH = 100_000_000
 """Longest header that the format allows, in bytes (``MAX_HEADER_SIZE`` of the reference)."""
-
-# Longest header whose names are kept unasked.
-_SHORT = 16_000_000
 
 Pages = Callable[[], Iterator[Page]]
 
@@ -168,15 +164,10 @@ def _header(raw: bytes, size: int, reading: _Reading, wanted: _Wanted) -> Header
         kinds=counted.kinds,
         metadata=reading.metadata,
         defects=tuple(sorted(defects, key=lambda defect: not defect.fatal)[:MAX_DEFECTS]),
-        raw=raw if wanted.names or needs_names(counted.kinds, len(raw)) else None,
+        raw=raw if wanted.names else None,
         apart=wanted.apart,
         hashes=counted.hashes if wanted.hashed else (),
     )
-
-
-def needs_names(kinds: Sequence[Kind], length: int) -> bool:
-    """Whether the names of a header tell what its kinds do not: which modules an adapter adapts."""
-    return length <= _SHORT and holds_adapter(kind.template for kind in kinds)
 
 
 def _counted(pages: Iterator[Page], apart: tuple[str, ...], *, hashed: bool) -> _Counted:

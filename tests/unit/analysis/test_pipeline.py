@@ -115,7 +115,10 @@ def test_a_denoiser_alone_is_no_pipeline() -> None:
 
 def test_a_component_of_another_name_is_known_by_its_class() -> None:
     tensors = {"prior": layer("proj_in", 8, 8), "image_encoder": layer("proj", 64, 64)}
-    configs = {"prior": {"_class_name": "PriorTransformer"}, "image_encoder": {"architectures": ["CLIPVisionModel"]}}
+    configs: dict[str, dict[str, object]] = {
+        "prior": {"_class_name": "PriorTransformer"},
+        "image_encoder": {"architectures": ["CLIPVisionModel"]},
+    }
 
     assert model_of(checkpoint_in_parts(tensors, configs)) == "prior"
     assert model_of(checkpoint_in_parts(tensors)) is None
