@@ -16,6 +16,6 @@ def set_aside_as(rule: Rule, subject: Subject, meaning: Meaning, what: str, at_l
         tally = sum((row.tally for row in rows), Tally())
         if rows and tally.nbytes >= at_least:
             example = rows[0].kind.example
-            many = f"{number_of(tally.tensors, 'tensor')} ({bytes_text(tally.nbytes)})"
-            message = f"{many} {'holds' if tally.tensors == 1 else 'hold'} {what}: {quoted(example)}"
+            many = f"{bytes_text(tally.nbytes)} in {number_of(tally.tensors, 'tensor')}"
+            message = f"{many} of {what}: {quoted(example)}"
             yield rule.found(message, component.where, example, wasted=tally.nbytes)

@@ -26,6 +26,16 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
+def failing(fail_on: str) -> frozenset[str]:
+    """The severities from this one on; none for any other word.
+
+    >>> sorted(failing("warning")), sorted(failing("never"))
+    (['error', 'warning'], [])
+    """
+    order = [str(severity) for severity in Severity]
+    return frozenset(order[: order.index(fail_on) + 1]) if fail_on in order else frozenset()
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One thing that is wrong.
 

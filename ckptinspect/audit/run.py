@@ -13,7 +13,7 @@ from ckptinspect.audit.read import Beside, read_subjects
 from ckptinspect.audit.subject import Hashed, Subject
 from ckptinspect.errors import CkptInspectError
 from ckptinspect.model import Checkpoint, Ref
-from ckptinspect.opening import source_of
+from ckptinspect.opening import explained, source_of
 from ckptinspect.refs import parse_ref
 from ckptinspect.sources.base import Source, run
 from ckptinspect.text import escaped
@@ -71,9 +71,10 @@ async def audited_source(
 ) -> Audited | Skipped:
     """What is wrong with the checkpoint at ``ref`` of a source that is not open yet."""
     try:
-        async with source:
-            subjects = await read_subjects(source, ref, Beside(options.base, hashes))
-            commit = await source.commit() or ref.commit
+        with explained(ref):
+            async with source:
+                subjects = await read_subjects(source, ref, Beside(options.base, hashes))
+                commit = await source.commit() or ref.commit
     except CkptInspectError as error:
         return Skipped(ref.given, error.kind, str(error), source.requests, source.bytes_read)
     found = [finding for subject in subjects for finding in audited(subject, options.rules, debug=options.debug)]

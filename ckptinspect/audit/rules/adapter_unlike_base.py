@@ -43,9 +43,5 @@ class AdapterUnlikeBase(Rule, frozen=True):
         for weight in subject.weights:
             misfits = misfits_in(weight, modules)
             if misfits:
-                pairs = number_of(len(misfits), "module")
-                yield self.found(
-                    f"{pairs} {'does' if len(misfits) == 1 else 'do'} not fit the base: {misfits[0].why}",
-                    weight.path,
-                    misfits[0].name,
-                )
+                what = number_of(len(misfits), "module does", "modules do")
+                yield self.found(f"{what} not fit the base: {misfits[0].why}", weight.path, misfits[0].name)

@@ -38,8 +38,8 @@ class ControlCharacters(Rule, frozen=True):
         for weight in subject.weights:
             kinds = [k for k in weight.header.kinds if not k.example.isprintable()] if weight.header is not None else []
             if kinds:
-                count = sum(kind.count for kind in kinds)
-                message = f"{number_of(count, 'name')} of tensors hold control characters: {quoted(kinds[0].example)}"
+                what = number_of(sum(kind.count for kind in kinds), "tensor's name holds", "tensors' names hold")
+                message = f"{what} control characters: {quoted(kinds[0].example)}"
                 yield self.found(message, weight.path, kinds[0].example)
             keys = [key for key in weight.header.metadata if not key.isprintable()] if weight.header is not None else []
             if keys:

@@ -35,4 +35,4 @@ class EmaStored(Rule, frozen=True):
     fix: ClassVar[str] = "save one of the two"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        yield from set_aside_as(self, subject, Meaning.EMA, "the averaged (EMA) copy of the weights")
+        yield from set_aside_as(self, subject, Meaning.EMA, "an averaged (EMA) copy of the weights")

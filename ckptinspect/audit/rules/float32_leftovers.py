@@ -47,6 +47,6 @@ class Float32Leftovers(Rule, frozen=True):
             wide = [row for row in component.rows if row.kind.dtype.code == "F32" and is_matrix(row)]
             tally = sum((row.tally for row in wide), Tally())
             if 2 * narrow > whole and tally.nbytes >= self.at_least:
-                many = f"{number_of(tally.tensors, 'matrix', 'matrices')} ({bytes_text(tally.nbytes)})"
-                message = f"{many} {'is' if tally.tensors == 1 else 'are'} F32; most others take 16 bits or less"
+                many = f"{bytes_text(tally.nbytes)} in {number_of(tally.tensors, 'matrix', 'matrices')} of F32"
+                message = f"{many}, where most others take 16 bits or less"
                 yield self.found(message, component.where, wide[0].kind.example, wasted=tally.nbytes // 2)

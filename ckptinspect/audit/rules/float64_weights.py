@@ -41,5 +41,5 @@ class Float64Weights(Rule, frozen=True):
             wide = [row for row in component.rows if row.kind.dtype.code == "F64" and row.parameters]
             tally = sum((row.tally for row in wide), Tally())
             if wide and tally.nbytes >= self.at_least:
-                message = f"{number_of(tally.tensors, 'tensor')} of {bytes_text(tally.nbytes)} are F64"
+                message = f"{bytes_text(tally.nbytes)} in {number_of(tally.tensors, 'tensor')} of F64"
                 yield self.found(message, component.where, wide[0].kind.example, wasted=tally.nbytes // 2)

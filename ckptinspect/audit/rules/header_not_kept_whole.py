@@ -23,7 +23,7 @@ class HeaderNotKeptWhole(Rule, frozen=True):
 
     ## What it can't see
 
-    What it left out.
+    What stands in the part that was left out.
 
     ## How to fix
 

@@ -29,7 +29,7 @@ class IdenticalFiles(Rule, frozen=True):
 
     ## How to fix
 
-    Remove one of them.
+    Remove all but one of them.
     """
 
     code: ClassVar[str] = "CK709"

@@ -27,7 +27,7 @@ class IncredibleSize(Rule, frozen=True):
 
     ## How to fix
 
-    Do not load it.
+    Do not load it, and tell whoever hosts it.
     """
 
     code: ClassVar[str] = "CK804"

@@ -52,6 +52,7 @@ class MissingShard(Rule, frozen=True):
                     yield self._found(missing, found.total, "of the set", min(paths))
 
     def _found(self, missing: Sequence[str], total: int, which: str, path: str) -> Finding:
-        are = "is" if len(missing) == 1 else "are"
         names = few([escaped(name) for name in missing], 3)
-        return self.found(f"{len(missing):,} of {number_of(total, 'shard')} {which} {are} not there: {names}", path)
+        shards = number_of(total, "shard")
+        what = f"{len(missing):,} of {shards} {which} {'is' if len(missing) == 1 else 'are'} not there"
+        return self.found(f"{what}: {names}", path)

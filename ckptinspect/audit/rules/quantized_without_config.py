@@ -52,7 +52,7 @@ class QuantizedWithoutConfig(Rule, frozen=True):
                 continue
             first = next(iter(units[0].parameters), None)
             count = sum(kind.count for unit in units for kind in unit.parameters)
-            what = f"{number_of(count, 'weight')} {'is' if count == 1 else 'are'} quantized"
+            what = f"{number_of(count, 'weight is', 'weights are')} quantized"
             yield self.found(
                 f"{what}, and the config does not say how", component.where, first.example if first else None
             )

@@ -22,7 +22,7 @@ class RemoteCode(Rule, frozen=True):
 
     ## What it can't see
 
-    What the code does.
+    What the code does: it is not read.
 
     ## How to fix
 

@@ -41,7 +41,7 @@ class ScalesMissing(Rule, frozen=True):
             bare = unscaled(component)
             if bare:
                 count = sum(kind.count for kind in bare)
-                what = f"{number_of(count, 'quantized weight')} {'has' if count == 1 else 'have'} no scales"
+                what = f"{number_of(count, 'quantized weight has', 'quantized weights have')} no scales"
                 yield self.found(
                     f"{what}, where others have them: {quoted(bare[0].example)}", component.where, bare[0].example
                 )

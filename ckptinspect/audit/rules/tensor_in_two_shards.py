@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
-from ckptinspect.selection import joined
 from ckptinspect.text import few, number_of, quoted
 
 
@@ -37,18 +36,17 @@ class TensorInTwoShards(Rule, frozen=True):
     fix: ClassVar[str] = "save the checkpoint again, or remove the shard that does not belong to it"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        named = {
-            joined(indexed.folder, shard)
-            for indexed in subject.indexed
-            if not indexed.stale
-            for shard in indexed.index.shards
-        }
+        named = {name for indexed in subject.indexed if not indexed.stale for name in indexed.index.weight_map}
         for shard in subject.checkpoint.shards if subject.checkpoint is not None else ():
-            if shard.repeated:
-                names = few([quoted(tensor.name) for tensor in shard.repeated], 3)
-                what = f"{number_of(len(shard.repeated), 'tensor')} of this shard stand in another one too"
-                settled = shard.path in named
-                message = f"{what}, which {'the index names' if settled else 'comes first'}: {names}"
-                nbytes = sum(tensor.nbytes for tensor in shard.repeated)
-                severity = Severity.WARNING if settled else None
-                yield self.found(message, shard.path, shard.repeated[0].name, wasted=nbytes, severity=severity)
+            if not shard.repeated:
+                continue
+            settled = all(tensor.name in named for tensor in shard.repeated)
+            what = number_of(len(shard.repeated), "tensor of this shard stands", "tensors of this shard stand")
+            names = few([quoted(tensor.name) for tensor in shard.repeated], 3)
+            yield self.found(
+                f"{what} in another one too, which {'the index names' if settled else 'is counted'}: {names}",
+                shard.path,
+                shard.repeated[0].name,
+                wasted=sum(tensor.nbytes for tensor in shard.repeated),
+                severity=Severity.WARNING if settled else None,
+            )

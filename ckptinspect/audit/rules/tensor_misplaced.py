@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
-from ckptinspect.text import escaped, quoted
+from ckptinspect.text import escaped, number_of, quoted
 
 
 class TensorMisplaced(Rule, frozen=True):
@@ -40,5 +40,5 @@ class TensorMisplaced(Rule, frozen=True):
                 name, said, found = indexed.misplaced[0]
                 first = f"{quoted(name)} is in {escaped(found)}, not in {escaped(said)}"
                 more = len(indexed.misplaced) - 1
-                message = f"{first}, where the index has it" + (f"; so are {more:,} more misplaced" if more else "")
-                yield self.found(message, indexed.path, name)
+                also = f"; {number_of(more, 'more is', 'more are')} misplaced too" if more else ""
+                yield self.found(f"{first}, where the index has it{also}", indexed.path, name)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
-from ckptinspect.text import escaped, quoted
+from ckptinspect.text import escaped, number_of, quoted
 
 
 class TensorNotIndexed(Rule, frozen=True):
@@ -40,5 +40,5 @@ class TensorNotIndexed(Rule, frozen=True):
                 shard, name = indexed.unindexed[0]
                 first = f"{quoted(name)} of {escaped(shard)} is not in the index"
                 more = len(indexed.unindexed) - 1
-                message = first + (f"; nor are {more:,} more" if more else "")
+                message = first + (f"; {number_of(more, 'more is', 'more are')} not" if more else "")
                 yield self.found(message, indexed.path, name)
