@@ -1,6 +1,7 @@
 """A REF -> the subjects of its audit: everything that is small is read whole, of every safetensors file its header."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +16,7 @@ from ckptinspect.heading import beginning, raw_header
 from ckptinspect.index import MAX_BYTES, decoded_index
 from ckptinspect.model import Checkpoint, Config, Ref
 from ckptinspect.selection import SUFFIX, joined, sets_in
-from ckptinspect.sources.base import File, Source, each
+from ckptinspect.sources.base import File, Source, each, is_hidden
 
 MAX_HEADERS = 500_000_000
 """Bytes of headers that are kept for their names; of what goes beyond, only kinds of tensors are known."""
@@ -68,20 +69,17 @@ async def read_subjects(source: Source, ref: Ref, beside: Beside | None = None) 
 
 async def _listed(source: Source, ref: Ref) -> tuple[File, ...]:
     """The files to look at. Where one file was named, what else lies in its folder does not matter."""
+    folder = ref.path.rpartition("/")[0]
+    beside = [joined(folder, name) for name in CONFIGS]
     if ref.scheme == "local" and ref.path.endswith(SUFFIX):
-        folder = ref.path.rpartition("/")[0]
         found = [File(ref.path, await source.size(ref.path))]
-        for name in CONFIGS:
-            try:
-                found.append(File(joined(folder, name), await source.size(joined(folder, name))))
-            except SourceError:
-                continue
+        for path in beside:
+            with suppress(SourceError):
+                found.append(File(path, await source.size(path)))
         return tuple(sorted(found))
-    files = await source.list()
-    if any(file.path == ref.path for file in files) and ref.path.endswith(SUFFIX):
-        folder = ref.path.rpartition("/")[0]
-        wanted = {ref.path, *(joined(folder, name) for name in CONFIGS)}
-        return tuple(file for file in files if file.path in wanted)
+    files = tuple(file for file in await source.list() if not is_hidden(file.path, ref.path))
+    if ref.path.endswith(SUFFIX) and any(file.path == ref.path for file in files):
+        return tuple(file for file in files if file.path in {ref.path, *beside})
     return files
 
 

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "ckptinspect audit ./llama",
-    "ckptinspect audit org/name org/other --fail-on warning",
+    "ckptinspect audit Qwen/Qwen3-0.6B openai-community/gpt2 --fail-on warning",
     "ckptinspect audit checkpoints --recursive -f sarif -o audit.sarif",
-    "ckptinspect audit ./lora --base org/name --ignore CK7,missing-format",
-    "ckptinspect audit org/name --hash",
+    "ckptinspect audit ./lora --base ./llama --ignore CK7,missing-format",
 )
 
 
@@ -63,7 +62,7 @@ SelectOpt = Annotated[
 ]
 IgnoreOpt = Annotated[str | None, typer.Option(metavar="RULES", help="Not these.")]
 FailOnOpt = Annotated[
-    FailOn | None, typer.Option(help="Exit with 1 for findings this bad or worse.", show_default="error")
+    FailOn | None, typer.Option(help="Exit with 1 for findings this bad or worse; without it and settings: error.")
 ]
 BaselineOpt = Annotated[str | None, typer.Option(metavar="FILE", help="Leave out the findings accepted in FILE.")]
 WriteBaselineOpt = Annotated[
