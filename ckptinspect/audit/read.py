@@ -217,7 +217,8 @@ async def _assembled(
     """The checkpoint that a loader would take, from what was read; or why that cannot be told."""
     known = {path: weight.header for path, weight in content.weights.items() if weight.header is not None}
     path = ref.path if any(file.path == ref.path for file in files) else root.folder
-    there = msgspec.structs.replace(ref, path=path)
+    # What was read is a source like a snapshot: of a local path one file alone would be looked at.
+    there = msgspec.structs.replace(ref, scheme="snapshot", path=path)
     try:
         return await assemble(_ReadAlready(files, content, source.via), there, Reading(known=known, via="ranges")), None
     except CkptInspectError as error:

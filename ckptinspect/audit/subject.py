@@ -10,7 +10,7 @@ from ckptinspect.audit.indexed import Indexed, compared
 from ckptinspect.errors import CkptInspectError
 from ckptinspect.index import Index
 from ckptinspect.model import Checkpoint, Config, Defect, Header, Ref, Shard
-from ckptinspect.selection import WeightSet, joined, sets_in
+from ckptinspect.selection import SUFFIX, WeightSet, joined, sets_in
 from ckptinspect.sources.base import File
 
 
@@ -101,6 +101,11 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
     hub_parameters: int | None = None
     hashes: Mapping[str, Hashed] | None = None
 
+    @property
+    def alone(self) -> bool:
+        """Whether one file was named, so that nothing is known of what lies beside it."""
+        return self.ref.path.endswith(SUFFIX)
+
     @cached_property
     def weight(self) -> Mapping[str, WeightFile]:
         """The safetensors files by path."""
@@ -117,7 +122,9 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def sets(self) -> Mapping[str, tuple[WeightSet, ...]]:
-        """The weight sets in each folder, the one that a loader takes first."""
+        """The weight sets in each folder, the one that a loader takes first; none where one file was named."""
+        if self.alone:
+            return {}
         return {folder: tuple(sets) for folder, names in self.names.items() if (sets := sets_in(names))}
 
     @cached_property
@@ -150,6 +157,9 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
             return False
         if any(found.missing or found.absent for found in self.indexed):
             return False
+        if self.alone:
+            (found,) = sets_in([self.ref.path.rpartition("/")[2]])
+            return found.total <= 1
         return not any(
             found.missing for folder in self.sets for found in self.sets[folder] if self._takes(folder, found)
         )

@@ -45,7 +45,7 @@ RefsArg = Annotated[
         help="Files, folders, indexes or snapshots; org/name[@revision] on the Hub; hf://…, s3://…, https://….",
     ),
 ]
-_FORMATS = ("sarif", "junit", "github", *FORM_NAMES)
+_FORMATS = (*FORM_NAMES, "sarif", "junit", "github")
 FormatOpt = Annotated[
     str | None,
     typer.Option(

@@ -43,7 +43,7 @@ def summary(data: v1.AuditData) -> str:
     found = [number_of(count, noun) if noun != "info" else f"{count:,} info" for count, noun in counts if count]
     parts = [listed(found) if found else "nothing found"]
     if totals.wasted_bytes:
-        parts.append(f"{bytes_text(totals.wasted_bytes)} could be left out")
+        parts.append(f"up to {bytes_text(totals.wasted_bytes)} could be left out")
     if totals.accepted:
         parts.append(f"{number_of(totals.accepted, 'finding')} accepted by the baseline")
     if totals.skipped:

@@ -537,7 +537,7 @@ class AuditedData(msgspec.Struct, frozen=True):
 
 
 class AuditTotalsData(msgspec.Struct, frozen=True):
-    """Sums over all REFs."""
+    """Sums over all REFs. Several findings may be about the same bytes: ``wasted_bytes`` is at most so many."""
 
     audited: int
     skipped: int

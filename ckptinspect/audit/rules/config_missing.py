@@ -35,7 +35,7 @@ class ConfigMissing(Rule, frozen=True):
     fix: ClassVar[str] = "put the config beside the weights"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        if subject.ref.path.endswith(".safetensors"):
+        if subject.alone:
             return
         for component in subject.components:
             shard = component.shards[0].path
