@@ -10,7 +10,7 @@ from ckptinspect.audit.pickles import PICKLES
 from ckptinspect.audit.subject import CONFIGS, Hashed, IndexFile, Subject, WeightFile
 from ckptinspect.checkpoint import MAX_SMALL_FILE, Reading, assemble
 from ckptinspect.config import parse_config
-from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, NotFoundError, SourceError
+from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
 from ckptinspect.header import parse_header
 from ckptinspect.heading import beginning, raw_header
 from ckptinspect.index import MAX_BYTES, decoded_index
@@ -215,7 +215,8 @@ async def _assembled(
     ref: Ref, root: _Root, files: tuple[File, ...], content: _Content, source: Source
 ) -> tuple[Checkpoint | None, CkptInspectError | None]:
     """The checkpoint that a loader would take, from what was read; or why that cannot be told."""
-    known = {path: weight.header for path, weight in content.weights.items() if weight.header is not None}
+    weights = content.weights.values()
+    known = {weight.path: weight.header for weight in weights if weight.header is not None and weight.sound}
     path = ref.path if any(file.path == ref.path for file in files) else root.folder
     # What was read is a source like a snapshot: of a local path one file alone would be looked at.
     there = msgspec.structs.replace(ref, scheme="snapshot", path=path)
@@ -240,6 +241,8 @@ class _ReadAlready(Source):
         if (weight := self.content.weights.get(path)) is not None:
             if weight.error is not None:
                 raise weight.error
+            if not weight.sound:
+                raise LayoutError("the header's figures do not add up", path)
             raw = weight.header.raw if weight.header is not None else None
             if raw is None or begin < 8:
                 raise SourceError("its names were not kept", path)

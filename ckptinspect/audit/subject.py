@@ -14,6 +14,10 @@ from ckptinspect.selection import SUFFIX, WeightSet, joined, sets_in
 from ckptinspect.sources.base import File
 
 
+# What is wrong with the end of a file says nothing against its header.
+_HARMLESS = frozenset({"truncated", "trailing-bytes"})
+
+
 class WeightFile(msgspec.Struct, frozen=True):
     """One safetensors file: its header, or why there is none.
 
@@ -30,6 +34,11 @@ class WeightFile(msgspec.Struct, frozen=True):
     def defects(self) -> tuple[Defect, ...]:
         """What the header's reader noticed."""
         return self.header.defects if self.header is not None else ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether the header's figures can be reckoned with: all is where it says, as far as the file goes."""
+        return self.header is not None and not any(d.fatal and d.kind not in _HARMLESS for d in self.defects)
 
     @property
     def tensor_bytes(self) -> int:

@@ -40,7 +40,7 @@ class WrongTotalSize(Rule, frozen=True):
         for indexed in subject.indexed:
             said = claimed(indexed.index.metadata.get("total_size"))
             shards = [subject.weight.get(path) for path in indexed.present]
-            read = [shard for shard in shards if shard is not None and shard.header is not None]
+            read = [shard for shard in shards if shard is not None and shard.sound]
             if said is None or indexed.missing or not read or len(read) < len(shards):
                 continue
             there = sum(shard.tensor_bytes for shard in read)

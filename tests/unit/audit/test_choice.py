@@ -56,7 +56,10 @@ def test_settings_are_the_rules_own_fields_and_a_severity() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"oversized-header": {"limits": 7}}, "oversized-header: the rule has no setting 'limits'; it has limit, severity"),
+        (
+            {"oversized-header": {"limits": 7}},
+            "oversized-header: the rule has no setting 'limits'; it has limit, severity",
+        ),
         ({"empty-file": {"limit": 7}}, "empty-file: the rule has no setting 'limit'; it has severity"),
         (
             {"oversized-header": {"limit": "7"}},
