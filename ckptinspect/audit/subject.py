@@ -13,7 +13,6 @@ from ckptinspect.model import Checkpoint, Config, Defect, Header, Ref, Shard
 from ckptinspect.selection import SUFFIX, WeightSet, joined, sets_in
 from ckptinspect.sources.base import File
 
-
 # What is wrong with the end of a file says nothing against its header.
 _HARMLESS = frozenset({"truncated", "trailing-bytes"})
 

@@ -16,7 +16,7 @@ from ckptinspect.audit.registry import every_rule
 from ckptinspect.report import v1
 from ckptinspect.report.document import Report
 from ckptinspect.report.rules import rule_data
-from ckptinspect.text import escaped
+from ckptinspect.text import SPELLED, escaped
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
@@ -104,11 +104,16 @@ def address(ref: str, commit: str | None, path: str | None) -> str:
     ('hf://org/name@0123abc/model.safetensors', 'no%20such%20folder')
     """
     if "://" in ref:
-        base = quote(ref, safe="/:@?=&%")
-        return f"{base.rstrip('/')}/{quote(path)}" if path and not ref.endswith(path) else base
+        base = _quoted(ref, safe="/:@?=&%")
+        return f"{base.rstrip('/')}/{_quoted(path)}" if path and not ref.endswith(path) else base
     if os.path.lexists(ref):
-        return quote(local_path(ref, path))
-    return f"hf://{quote(ref)}@{commit}/{quote(path or '')}" if commit else quote(ref)
+        return _quoted(local_path(ref, path))
+    return f"hf://{_quoted(ref)}@{commit}/{_quoted(path or '')}" if commit else _quoted(ref)
+
+
+def _quoted(text: str, safe: str = "/") -> str:
+    """A part of a URI; a byte of a file's name that is no UTF-8 as an escape."""
+    return quote(text, safe=safe, errors=SPELLED)
 
 
 def local_path(ref: str, path: str | None) -> str:
