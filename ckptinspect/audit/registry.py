@@ -13,6 +13,7 @@ def every_rule() -> tuple[Rule, ...]:
 
     Raises UnavailableError where a package cannot be imported.
     """
-    added: tuple[Rule, ...] = extensions("audit", "code", "name", "severity", "fix", "check")
+    found = extensions("audit", "code", "name", "severity", "fix", "check")
+    added: list[Rule] = [item() if isinstance(item, type) else item for item in found]
     taken = {text for rule in RULES for text in (rule.code, rule.name)}
     return (*RULES, *(rule for rule in added if taken.isdisjoint({rule.code, rule.name})))

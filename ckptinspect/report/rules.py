@@ -35,7 +35,7 @@ def rule_report(rules: Sequence[Rule]) -> Report:
 
 
 def rule_data(rule: Rule) -> v1.RuleData:
-    """A rule with its docstring taken apart."""
+    """A rule with its docstring taken apart; another package's may lack parts."""
     text = inspect.cleandoc(type(rule).__doc__ or "")
     finds, *sections = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     parts = dict(zip(sections[::2], (body.strip() for body in sections[1::2]), strict=True))
@@ -45,10 +45,10 @@ def rule_data(rule: Rule) -> v1.RuleData:
         severity=str(rule.severity),
         finds=finds.strip(),
         fix=rule.fix,
-        does=parts[HEADINGS[0]],
-        matters=parts[HEADINGS[1]],
-        blind=parts[HEADINGS[2]],
-        remedy=parts[HEADINGS[3]],
+        does=parts.get(HEADINGS[0], ""),
+        matters=parts.get(HEADINGS[1], ""),
+        blind=parts.get(HEADINGS[2], ""),
+        remedy=parts.get(HEADINGS[3], ""),
         settings=msgspec.structs.asdict(rule),
     )
 

@@ -16,7 +16,7 @@ from ckptinspect.report.document import Report
 from ckptinspect.report.forms import form_of
 
 HOSTILE = "\x1b[31m<b>&\"'%0A::error::\u202e\udce9"
-RESULTS = [
+RESULTS: list[Audited | Skipped] = [
     Audited(
         "org/name",
         (
