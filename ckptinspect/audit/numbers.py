@@ -19,6 +19,8 @@ _SPELLED = {"float64": "F64", "float32": "F32", "bfloat16": "BF16", "float16": "
 _MATRICES = frozenset({Role.ATTENTION, Role.MLP, Role.EXPERT, Role.SHARED_EXPERT, Role.EMBEDDING, Role.HEAD})
 _BESIDE = ("quantize_config.json", "quant_config.json", "hf_quant_config.json", "quanto_qmap.json")
 _TEXT = ("text_config", "llm_config", "language_config", "thinker_config")
+# HQQ keeps a layer's bits, groups and shape in tensors beside it.
+_TOLD_BY_ITSELF = "W_q"
 # Methods that quantize while they load, so that the stored weights may well be plain.
 _AS_LOADED = frozenset({"bitsandbytes", "torchao", "hqq", "quanto", "eetq", "fp_quant", "sinq"})
 
@@ -68,14 +70,20 @@ def is_quantized(component: Component) -> bool:
 
 def is_elsewhere(subject: Subject, component: Component) -> bool:
     """Whether a file beside the config has the quantization (old AutoGPTQ and AutoAWQ, ModelOpt, quanto), or the
-    files' own metadata has (torchao, ComfyUI).
+    files themselves have, in their metadata (torchao, ComfyUI) or in tensors (HQQ).
     """
     folder = component.shards[0].path.rpartition("/")[0]
     paths = {file.path for file in subject.files}
     if any(joined(folder, name) in paths for name in _BESIDE):
         return True
+    if any(_TOLD_BY_ITSELF in _leaves(unit) for unit in explained_in(subject, component.name)):
+        return True
     keys = {key for shard in component.shards if shard.header is not None for key in shard.header.metadata}
     return not keys.isdisjoint({"tensor_names", "_quantization_metadata", "quantization_config"})
+
+
+def _leaves(unit: Explained) -> set[str]:
+    return {kind.template.rpartition(".")[2] for kind in (*unit.parameters, *unit.bookkeeping)}
 
 
 def is_about_weights(section: Config) -> bool:

@@ -16,7 +16,7 @@ from ckptinspect.header import parse_header
 from ckptinspect.heading import beginning, raw_header
 from ckptinspect.index import MAX_BYTES, decoded_index
 from ckptinspect.model import Checkpoint, Config, Ref
-from ckptinspect.selection import SUFFIX, joined, sets_in
+from ckptinspect.selection import SUFFIX, is_index, joined, sets_in
 from ckptinspect.sources.base import File, Source, each, is_hidden
 
 MAX_HEADERS = 500_000_000
@@ -120,7 +120,7 @@ async def _subject(source: Source, ref: Ref, root: _Root, files: tuple[File, ...
         folder=root.folder,
         files=files,
         weights=tuple(content.weights[path] for path in sorted(content.weights)),
-        indexes=tuple(_index(file, content.small[file.path]) for file in files if _is_index(file.path)),
+        indexes=tuple(_index(file, content.small[file.path]) for file in files if is_index(file.path)),
         configs=configs,
         unread=unread,
         checkpoint=checkpoint,
@@ -155,12 +155,7 @@ async def _read(source: Source, files: Sequence[File]) -> _Content:
 
 def _wanted(path: str, folders: set[str]) -> bool:
     folder, _, name = path.rpartition("/")
-    return path.endswith(SUFFIX) or _is_index(path) or name in _LISTS or (name in CONFIGS and folder in folders)
-
-
-def _is_index(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name.endswith(".json") and ".safetensors.index" in name
+    return path.endswith(SUFFIX) or is_index(path) or name in _LISTS or (name in CONFIGS and folder in folders)
 
 
 async def _weight(source: Source, file: File, *, names: bool) -> WeightFile:
@@ -176,7 +171,7 @@ async def _weight(source: Source, file: File, *, names: bool) -> WeightFile:
 
 
 async def _small(source: Source, file: File) -> bytes | CkptInspectError:
-    limit = MAX_BYTES if _is_index(file.path) else MAX_SMALL_FILE
+    limit = MAX_BYTES if is_index(file.path) else MAX_SMALL_FILE
     if file.size > limit:
         return FormatError(f"it takes {file.size} bytes, over the limit of {limit}", file.path)
     try:
@@ -200,7 +195,7 @@ def _configs(
     configs: dict[str, Config] = {}
     unread: dict[str, CkptInspectError] = {}
     for path, content in sorted(small.items()):
-        if _is_index(path):
+        if is_index(path):
             continue
         try:
             if isinstance(content, CkptInspectError):

@@ -12,6 +12,7 @@ from ckptinspect.quant.base import Unit, units_in
 _SCALES = ("weight_scale_inv", "weight_scale", "scale_inv", "scales", "weight.absmax", "SCB")
 _WEIGHTS = ("weight", "weight_packed", "qweight", "")
 _OF_A_WEIGHT = ("weight_scale_inv", "weight_scale")
+_OF_A_WEIGHT_ALONE = frozenset({*_OF_A_WEIGHT, "input_scale", "activation_scale", "bias"})
 
 
 def unscaled(component: Component) -> list[Kind]:
@@ -32,7 +33,9 @@ def orphaned(component: Component) -> list[Kind]:
     for unit in _units(component):
         scales = [kind for leaf in _OF_A_WEIGHT for kind in unit.leaves.get(leaf, ())]
         weights = [kind for leaf in _WEIGHTS for kind in unit.leaves.get(leaf, ())]
-        if scales and all(kind.dtype.code in WIDTHS for kind in weights):
+        if not scales or not (weights or _OF_A_WEIGHT_ALONE.issuperset(unit.leaves)):
+            continue
+        if all(kind.dtype.code in WIDTHS for kind in weights):
             found += scales
     return sorted(found, key=lambda kind: kind.example)
 

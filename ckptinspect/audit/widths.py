@@ -8,7 +8,8 @@ from ckptinspect.analysis.count import Row
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.subject import Component
 from ckptinspect.dtypes import Family
-from ckptinspect.model import Config, Shape
+from ckptinspect.model import Config, KindKey, Shape
+from ckptinspect.quant.base import units_in
 
 _TEXT = ("text_config", "llm_config", "language_config")
 
@@ -26,10 +27,11 @@ class Unlike(msgspec.Struct, frozen=True):
 def unlike(component: Component) -> tuple[Unlike, ...]:
     """The projections of which no layer has the shape that the config gives; sorted by name."""
     expected = _expected(_text_config(component.config))
+    plain = _plain_kinds(component)
     found: dict[str, list[Row]] = {}
     for row in component.rows:
         leaf = _leaf(row)
-        if leaf in expected and _is_plain(row):
+        if leaf in expected and row.kind.key in plain and _is_plain(row):
             found.setdefault(leaf, []).append(row)
     odd = [
         Unlike(rows[0].kind.example, leaf, rows[0].kind.shape, *expected[leaf])
@@ -70,6 +72,16 @@ _ORDINARY = frozenset(
     {"llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"}
     | {"qwen3", "qwen3_moe", "gemma", "gemma2", "olmo", "olmo2", "granite", "starcoder2", "stablelm", "phi", "cohere"}
 )
+
+
+def _plain_kinds(component: Component) -> frozenset[KindKey]:
+    """The weights whose shape is the layer's: beside a bias and scales of 8-bit weights alone, which are not packed."""
+    units = units_in(row.kind for row in component.rows if row.kind.example)
+    plain = (unit for unit in units if _BESIDE.issuperset(unit.leaves))
+    return frozenset(kind.key for unit in plain for kind in unit.leaves.get("weight", ()))
+
+
+_BESIDE = frozenset({"weight", "bias", "weight_scale_inv", "weight_scale", "input_scale", "activation_scale"})
 
 
 def _leaf(row: Row) -> str:

@@ -40,3 +40,16 @@ def test_nothing_is_said_of_a_known_checkpoint_but_what_is_true(name: str) -> No
     assert isinstance(result, Audited)
     assert {(f.rule, str(f.severity)) for f in result.findings} == TRUE.get(name, set())
     assert not [finding for finding in result.findings if finding.severity is Severity.ERROR]
+
+
+QUANTIZED = sorted((REAL / "quantized").glob("*.snap"))
+# MLX writes headers of any length, bitsandbytes and GPTQ mix bytes with words; the adapters were made from a config.
+TRUE_OF_QUANTIZED = {"CK208", "CK610"}
+
+
+@pytest.mark.parametrize("path", QUANTIZED, ids=lambda path: str(path.stem))
+def test_what_quantization_libraries_write_has_no_error_and_no_warning_that_is_not_true(path: Path) -> None:
+    result = audit_one(str(path), ALL)
+
+    assert isinstance(result, Audited)
+    assert {f.rule for f in result.findings if f.severity is not Severity.INFO} <= TRUE_OF_QUANTIZED

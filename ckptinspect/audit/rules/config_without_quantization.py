@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ckptinspect.analysis.count import quantization_of
+from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.numbers import explained_in, is_about_weights, is_wide_float
 from ckptinspect.audit.subject import Subject
@@ -44,9 +45,8 @@ class ConfigWithoutQuantization(Rule, frozen=True):
             method = section.text("quant_method", "quant_algo") or "mlx"
             if not is_about_weights(section) or explained_in(subject, component.name) or not component.rows:
                 continue
-            if all(is_wide_float(row) for row in component.rows if row.kind.rank > 1):
-                codes = listed(
-                    sorted({row.kind.dtype.code for row in component.rows if row.kind.rank > 1}) or ["no matrix"]
-                )
+            weights = [row for row in component.rows if row.meaning is not Meaning.BUFFER]
+            if weights and all(is_wide_float(row) for row in weights):
+                codes = listed(sorted({row.kind.dtype.code for row in weights}))
                 message = f"the config says {quoted(method)}; the weights are {codes} and not quantized"
                 yield self.found(message, component.where)
