@@ -30,7 +30,8 @@ class Stack(msgspec.Struct, frozen=True):
 
 def stacks_in(component: Component) -> tuple[Stack, ...]:
     """Every stack of four layers and more of which most are alike, by the names; sorted by prefix."""
-    if _complete_at_a_glance(component):
+    if _complete_at_a_glance(component) or any(row.place.module == "adapter" for row in component.rows):
+        # An adapter may be of single layers.
         return ()
     found: dict[str, dict[int, set[str]]] = {}
     for name in _names(component):
@@ -44,9 +45,14 @@ def layers_said(config: Config) -> int | None:
     """How many layers the language model has by its config; None where it does not say, or means something else."""
     text = config.section(*_TEXT)
     for section in (config, text):
-        if section.text("model_type") in _SHARED or section.flag("is_encoder_decoder"):
+        if section.text("model_type") in _SHARED or section.flag("is_encoder_decoder") or is_searched(section):
             return None
     return config.integer(*_LAYERS) or text.integer(*_LAYERS)
+
+
+def is_searched(config: Config) -> bool:
+    """Whether a search has left blocks out (Nemotron-NAS, ``block_configs``): a layer may then have no weights."""
+    return "block_configs" in config.values
 
 
 def only_stack(component: Component) -> Stack | None:

@@ -49,8 +49,8 @@ def _text_config(config: Config) -> Config:
 def _expected(config: Config) -> Mapping[str, tuple[int, int]]:
     """The [out, in] of each projection; those left out that the config does not settle."""
     hidden, ffn = config.integer("hidden_size"), config.integer("intermediate_size")
-    heads = config.integer("num_attention_heads")
-    if not hidden or not heads:
+    heads, groups = config.integer("num_attention_heads"), config.integer("num_key_value_heads")
+    if not hidden or not heads or config.text("model_type") not in _ORDINARY:
         return {}
     shapes: dict[str, tuple[int, int]] = {}
     if ffn:
@@ -58,16 +58,14 @@ def _expected(config: Config) -> Mapping[str, tuple[int, int]]:
     head = config.integer("head_dim")
     if head is None and hidden % heads == 0 and "head_dim" not in config.values:
         head = hidden // heads
-    groups = config.integer("num_key_value_heads")
-    if head and groups and config.text("model_type") in _ORDINARY:
-        width = heads * head
-        shapes |= {"q_proj": (width, hidden), "o_proj": (hidden, width)}
+    if head and groups:
+        shapes |= {"q_proj": (heads * head, hidden), "o_proj": (hidden, heads * head)}
         shapes |= {"k_proj": (groups * head, hidden), "v_proj": (groups * head, hidden)}
     return shapes
 
 
-# Model types whose attention is four plain projections, of widths that these keys settle (transformers,
-# ``modeling_*.py``); others gate, share or compress them.
+# Model types whose attention is four plain projections and whose feed-forward is two or three, of widths that these
+# keys settle (transformers, ``modeling_*.py``); others gate, share or compress them, or have widths of other keys.
 _ORDINARY = frozenset(
     {"llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"}
     | {"qwen3", "qwen3_moe", "gemma", "gemma2", "olmo", "olmo2", "granite", "starcoder2", "stablelm", "phi", "cohere"}

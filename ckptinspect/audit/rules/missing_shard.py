@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
-from ckptinspect.selection import joined
+from ckptinspect.selection import WeightSet, joined
 from ckptinspect.text import escaped, few, number_of
 
 
@@ -47,7 +47,7 @@ class MissingShard(Rule, frozen=True):
         for folder, sets in subject.sets.items():
             for found in sets:
                 paths = {joined(folder, name) for name in found.files}
-                if found.missing and paths and covered.isdisjoint(paths):
+                if found.missing and paths and covered.isdisjoint(paths) and not _has_a_whole_twin(found, sets):
                     missing = tuple(joined(folder, name) for name in found.missing)
                     yield self._found(missing, found.total, "of the set", min(paths))
 
@@ -56,3 +56,9 @@ class MissingShard(Rule, frozen=True):
         shards = number_of(total, "shard")
         what = f"{len(missing):,} of {shards} {which} {'is' if len(missing) == 1 else 'are'} not there"
         return self.found(f"{what}: {names}", path)
+
+
+def _has_a_whole_twin(found: WeightSet, sets: Sequence[WeightSet]) -> bool:
+    """Whether the same weights are there whole: then these files are left over, and another rule's business."""
+    twins = (other for other in sets if (other.base, other.variant) == (found.base, found.variant))
+    return any(other.files and not other.missing for other in twins)

@@ -25,7 +25,8 @@ class ShapesUnlikeConfig(Rule, frozen=True):
 
     ## What it can't see
 
-    Packed weights, fused projections, and models whose layers differ in width on purpose.
+    Packed weights, fused projections, and model types other than the most common ones, whose widths may follow from
+    other keys.
 
     ## How to fix
 
