@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from ckptinspect.audit.subject import Component
-from ckptinspect.model import Config
+from ckptinspect.analysis.count import Row
+from ckptinspect.model import Config, Shard
 
 _SMALLEST = 4
 _LAYER = re.compile(
@@ -28,13 +28,15 @@ class Stack(msgspec.Struct, frozen=True):
     gaps: tuple[int, ...]
 
 
-def stacks_in(component: Component) -> tuple[Stack, ...]:
-    """Every stack of four layers and more of which most are alike, by the names; sorted by prefix."""
-    if _complete_at_a_glance(component) or any(row.place.module == "adapter" for row in component.rows):
-        # An adapter may be of single layers.
+def stacks_of(rows: Sequence[Row], shards: Sequence[Shard], config: Config) -> tuple[Stack, ...]:
+    """Every stack of four layers and more of which most are alike, by the names; sorted by prefix.
+
+    None where the config has as many layers as there are, and none of an adapter, which may be of single layers.
+    """
+    if _complete_at_a_glance(rows, config) or any(row.place.module == "adapter" for row in rows):
         return ()
     found: dict[str, dict[int, set[str]]] = {}
-    for name in _names(component):
+    for name in _names(shards):
         if (match := _LAYER.fullmatch(name)) is not None:
             layers = found.setdefault(match["prefix"], {})
             layers.setdefault(int(match["number"]), set()).add(match["rest"])
@@ -55,19 +57,21 @@ def is_searched(config: Config) -> bool:
     return "block_configs" in config.values
 
 
-def only_stack(component: Component) -> Stack | None:
+def only_stack(stacks: Sequence[Stack], rows: Sequence[Row]) -> Stack | None:
     """The stack of the language model, where there is just one that it can be."""
-    paths = {row.place.path for row in component.rows if row.place.module == "model" and row.place.layer is not None}
-    stacks = [stack for stack in stacks_in(component) if any(path.startswith(stack.prefix + ".") for path in paths)]
+    if not stacks:
+        return None
+    paths = {row.place.path for row in rows if row.place.module == "model" and row.place.layer is not None}
+    stacks = [stack for stack in stacks if any(path.startswith(stack.prefix + ".") for path in paths)]
     return stacks[0] if len(stacks) == 1 else None
 
 
-def _complete_at_a_glance(component: Component) -> bool:
+def _complete_at_a_glance(rows: Sequence[Row], config: Config) -> bool:
     """Whether there is one stack, and a tensor in each of as many layers as the config says."""
-    said = layers_said(component.config)
+    said = layers_said(config)
     if said is None:
         return False
-    layered = [row for row in component.rows if row.place.layer is not None]
+    layered = [row for row in rows if row.place.layer is not None]
     prefixes = {row.kind.template.partition("..")[0] for row in layered}
     counts = Counter[str]()
     for row in layered:
@@ -76,8 +80,8 @@ def _complete_at_a_glance(component: Component) -> bool:
     return len(prefixes) == 1 and said in set(single)
 
 
-def _names(component: Component) -> Iterator[str]:
-    for shard in component.shards:
+def _names(shards: Sequence[Shard]) -> Iterator[str]:
+    for shard in shards:
         if shard.header is not None and shard.header.raw is not None:
             yield from (tensor.name for tensor in shard.header.tensors)
 

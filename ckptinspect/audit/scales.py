@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.numbers import WIDTHS
 from ckptinspect.audit.subject import Component
 from ckptinspect.dtypes import Family
 from ckptinspect.model import Kind
-from ckptinspect.quant.base import Unit, units_in
+from ckptinspect.quant.base import Unit
 
 _SCALES = ("weight_scale_inv", "weight_scale", "scale_inv", "scales", "weight.absmax", "SCB")
 _WEIGHTS = ("weight", "weight_packed", "qweight", "")
@@ -17,10 +16,9 @@ _OF_A_WEIGHT_ALONE = frozenset({*_OF_A_WEIGHT, "input_scale", "activation_scale"
 
 def unscaled(component: Component) -> list[Kind]:
     """Quantized weights that lack the scales which other weights of the same leaf have."""
-    units = _units(component)
     found = []
     for leaf in _WEIGHTS:
-        packed = [(unit, kind) for unit in units for kind in unit.leaves.get(leaf, ()) if _is_packed(kind)]
+        packed = [(unit, kind) for unit in component.units for kind in unit.leaves.get(leaf, ()) if _is_packed(kind)]
         scaled = {scale for unit, _ in packed for scale in _scales_of(unit)}
         if scaled:
             found += [kind for unit, kind in packed if not _has_enough(unit, leaf)]
@@ -30,7 +28,7 @@ def unscaled(component: Component) -> list[Kind]:
 def orphaned(component: Component) -> list[Kind]:
     """Scales beside a weight that is not quantized, or beside none."""
     found = []
-    for unit in _units(component):
+    for unit in component.units:
         scales = [kind for leaf in _OF_A_WEIGHT for kind in unit.leaves.get(leaf, ())]
         weights = [kind for leaf in _WEIGHTS for kind in unit.leaves.get(leaf, ())]
         if not scales or not (weights or _OF_A_WEIGHT_ALONE.issuperset(unit.leaves)):
@@ -38,11 +36,6 @@ def orphaned(component: Component) -> list[Kind]:
         if all(kind.dtype.code in WIDTHS for kind in weights):
             found += scales
     return sorted(found, key=lambda kind: kind.example)
-
-
-def _units(component: Component) -> list[Unit]:
-    rows = [row.kind for row in component.rows if row.meaning is not Meaning.REPEATED and row.kind.example]
-    return list(units_in(rows))
 
 
 def _is_packed(kind: Kind) -> bool:

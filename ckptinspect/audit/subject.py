@@ -6,10 +6,13 @@ from functools import cached_property
 import msgspec
 
 from ckptinspect.analysis.count import Count, Row, count
+from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.indexed import Indexed, compared
+from ckptinspect.audit.layers import Stack, stacks_of
 from ckptinspect.errors import CkptInspectError
 from ckptinspect.index import Index
 from ckptinspect.model import Checkpoint, Config, Defect, Header, Ref, Shard
+from ckptinspect.quant.base import Unit, units_in
 from ckptinspect.selection import SUFFIX, WeightSet, joined, sets_in
 from ckptinspect.sources.base import File
 
@@ -66,7 +69,7 @@ class Hashed(msgspec.Struct, frozen=True):
     actual: str
 
 
-class Component(msgspec.Struct, frozen=True):
+class Component(msgspec.Struct, frozen=True, dict=True):
     """One part of a checkpoint, of a pipeline or the only one: its config, its shards, its tensors counted.
 
     ``config_path`` is where its config stands, None where it has none.
@@ -77,6 +80,16 @@ class Component(msgspec.Struct, frozen=True):
     config_path: str | None
     shards: tuple[Shard, ...]
     rows: tuple[Row, ...]
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """The tensors by the module that they belong to; what another shard is counted for is left out."""
+        return tuple(units_in(r.kind for r in self.rows if r.meaning is not Meaning.REPEATED and r.kind.example))
+
+    @cached_property
+    def stacks(self) -> tuple[Stack, ...]:
+        """Every stack of layers, as far as the config leaves any doubt."""
+        return tuple(stacks_of(self.rows, self.shards, self.config))
 
     @property
     def where(self) -> str | None:

@@ -9,7 +9,6 @@ from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.subject import Component
 from ckptinspect.dtypes import Family
 from ckptinspect.model import Config, KindKey, Shape
-from ckptinspect.quant.base import units_in
 
 _TEXT = ("text_config", "llm_config", "language_config")
 
@@ -27,6 +26,8 @@ class Unlike(msgspec.Struct, frozen=True):
 def unlike(component: Component) -> tuple[Unlike, ...]:
     """The projections of which no layer has the shape that the config gives; sorted by name."""
     expected = _expected(_text_config(component.config))
+    if not expected:
+        return ()
     plain = _plain_kinds(component)
     found: dict[str, list[Row]] = {}
     for row in component.rows:
@@ -74,8 +75,7 @@ _ORDINARY = frozenset(
 
 def _plain_kinds(component: Component) -> frozenset[KindKey]:
     """The weights whose shape is the layer's: beside a bias and scales of 8-bit weights alone, which are not packed."""
-    units = units_in(row.kind for row in component.rows if row.kind.example)
-    plain = (unit for unit in units if _BESIDE.issuperset(unit.leaves))
+    plain = (unit for unit in component.units if _BESIDE.issuperset(unit.leaves))
     return frozenset(kind.key for unit in plain for kind in unit.leaves.get("weight", ()))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
-from ckptinspect.audit.layers import is_searched, layers_said, stacks_in
+from ckptinspect.audit.layers import is_searched, layers_said
 from ckptinspect.audit.subject import Subject
 from ckptinspect.text import escaped, few, number_of
 
@@ -39,7 +39,7 @@ class LayerMissing(Rule, frozen=True):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for component in subject.components if subject.whole else ():
-            for stack in stacks_in(component) if not is_searched(component.config) else ():
+            for stack in component.stacks if not is_searched(component.config) else ():
                 if stack.gaps and len(stack.layers) != layers_said(component.config):
                     gaps = few([f"{stack.prefix}.{number}" for number in stack.gaps], 3)
                     are = "is" if len(stack.gaps) == 1 else "are"

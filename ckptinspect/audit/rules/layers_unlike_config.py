@@ -40,7 +40,7 @@ class LayersUnlikeConfig(Rule, frozen=True):
     def check(self, subject: Subject) -> Iterator[Finding]:
         for component in subject.components if subject.whole else ():
             said = layers_said(component.config)
-            stack = only_stack(component)
+            stack = only_stack(component.stacks, component.rows)
             if said is not None and stack is not None and not stack.gaps and len(stack.layers) < said:
                 message = (
                     f"{escaped(stack.prefix)} has {number_of(len(stack.layers), 'layer')}; the config says {said:,}"

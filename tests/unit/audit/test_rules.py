@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from ckptinspect.audit.layers import stacks_in
 from tests.audits import findings_in, subjects_of
 from tests.folders import Shapes, write_json, write_safetensors, write_sharded
 
@@ -147,7 +146,7 @@ def test_stacks_are_read_off_the_names_only_where_the_config_leaves_doubt(tmp_pa
     write_json(tmp_path / "config.json", {"num_hidden_layers": 4})
     (subject,) = subjects_of(tmp_path)
 
-    assert stacks_in(subject.components[0]) == ()
+    assert subject.components[0].stacks == ()
 
 
 def test_widths_of_uncommon_models_are_not_judged(tmp_path: Path) -> None:
