@@ -2,36 +2,35 @@
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import msgspec
 
 from ckptinspect.audit.base import Rule
 from ckptinspect.audit.rules import GROUPS
 from ckptinspect.report import v1
-from ckptinspect.report.document import Block, Column, Format, Lines, Report, Table
+from ckptinspect.report.document import Block, Lines, Remark, Remarks, Report
 
 HEADINGS = ("What it does", "Why it matters", "What it can't see", "How to fix")
 """The four parts of a rule's page."""
-
-_COLUMNS = (
-    Column("code", Format.NAME),
-    Column("name", Format.NAME),
-    Column("severity", Format.NAME),
-    Column("what it finds", Format.TEXT),
-)
 
 
 def rule_report(rules: Sequence[Rule]) -> Report:
     """The rules as a list; one alone in full."""
     data = v1.RulesData(tuple(map(rule_data, rules)))
-    rows = [(rule.code, rule.name, rule.severity, rule.finds) for rule in data.rules]
     if len(data.rules) != 1:
-        table = Table(_COLUMNS, rows)
-        return Report("rule", data, "Rules of the audit", (table,), rows=lambda: [_flat(rule) for rule in data.rules])
+        block = Remarks("", tuple(_groups(data.rules)))
+        return Report("rule", data, "Rules of the audit", (block,), rows=lambda: [_flat(rule) for rule in data.rules])
     (rule,) = data.rules
     title = f"{rule.code} {rule.name} ({rule.severity})"
     return Report("rule", data, title, _page(rule), rows=lambda: [_flat(rule)])
+
+
+def _groups(rules: Sequence[v1.RuleData]) -> Iterator[tuple[str, tuple[Remark, ...]]]:
+    """The rules by what they are about, each with what it finds."""
+    for group, found in groupby(rules, key=lambda rule: GROUPS.get(rule.code[:3], "Others")):
+        yield group, tuple(Remark(r.severity, f"{r.code} {r.name}", _unwrapped(r.finds).rstrip("."), "") for r in found)
 
 
 def rule_data(rule: Rule) -> v1.RuleData:
