@@ -3,30 +3,31 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
+from msgspec.structs import replace
+
+from ckptinspect.analysis.expected import disagreements
 from ckptinspect.audit.base import Finding, Rule, Severity
-from ckptinspect.audit.subject import Subject
-from ckptinspect.audit.widths import unlike
-from ckptinspect.text import listed, quoted
+from ckptinspect.audit.subject import Component, Subject
+from ckptinspect.model import KindKey
 
 
 class ShapesUnlikeConfig(Rule, frozen=True):
-    """No layer has the shapes that the config gives.
+    """The weights do not have the shapes that the config gives.
 
     ## What it does
 
-    Compares the projections of attention and feed-forward (`q_proj`, `k_proj`, `v_proj`, `o_proj`, `gate_proj`,
-    `up_proj`, `down_proj`) with the widths that follow from the config. It speaks up only where no layer at all has
-    the width.
+    Compares the projections of attention, feed-forward, experts and the head with the widths that follow from the
+    config, for the families of decoders whose configs say it all.
 
     ## Why it matters
 
-    A config from another size of the same family is the usual case: the model cannot be built, and the error names
-    a tensor, not the config.
+    A config from another size of the same family is the usual case: the model cannot be built, and the error names a
+    tensor, not the config.
 
     ## What it can't see
 
-    Packed weights, fused projections, and model types other than the most common ones, whose widths may follow from
-    other keys.
+    Packed weights, vision towers, and families whose classes have defaults of their own. The vocabulary and the number
+    of layers have rules of their own.
 
     ## How to fix
 
@@ -40,11 +41,21 @@ class ShapesUnlikeConfig(Rule, frozen=True):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for component in subject.components:
-            odd = unlike(component)
-            if odd:
-                first = odd[0]
-                shape = f"[{', '.join(map(str, first.shape))}]"
-                message = f"{quoted(first.name)} is {shape}; the config makes it [{first.rows}, {first.columns}]"
-                others = sorted({found.leaf for found in odd} - {first.leaf})
-                also = f" ({listed(others)} too)" if others else ""
-                yield self.found(message + also, component.where, first.name)
+            if subject.counted is None or component.name:
+                continue
+            packed = _packed(component)
+            rows = tuple(row for row in component.rows if row.kind.key not in packed)
+            found = [
+                each
+                for each in disagreements(replace(subject.counted, rows=rows), component.config)
+                if "vocab" not in each.said and each.where != "layers"
+            ]
+            if found:
+                more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+                yield self.found(f"{found[0].sentence}{more}", component.where)
+
+
+def _packed(component: Component) -> frozenset[KindKey]:
+    """Weights with other tensors behind their own name: packed ones, whatever number format holds them."""
+    units = (unit for unit in component.units if any(leaf.startswith("weight.") for leaf in unit.leaves))
+    return frozenset(kind.key for unit in units for kind in unit.leaves.get("weight", ()))

@@ -15,7 +15,7 @@ def rules(folder: Path, *select: str) -> list[tuple[str, str]]:
     return [(finding.rule, str(finding.severity)) for finding in findings_in(folder, *select)]
 
 
-def layers(numbers: list[int], prefix: str = "model.layers") -> Shapes:
+def layers(numbers: list[int], prefix: str = "model.layers") -> dict[str, tuple[str, tuple[int, ...]]]:
     return {
         f"{prefix}.{number}.{name}": ("BF16", (8, 8) if "proj" in name else (8,))
         for number in numbers
@@ -159,13 +159,16 @@ def test_widths_of_uncommon_models_are_not_judged(tmp_path: Path) -> None:
     assert rules(tmp_path, "CK605") == [("CK605", "error")]
 
 
-def test_one_layer_of_the_right_width_is_enough(tmp_path: Path) -> None:
-    config = {"hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 16}
+def test_one_layer_of_another_width_is_told_of(tmp_path: Path) -> None:
+    config = {"hidden_size": 8, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 8}
     tensors = layers([0, 1, 2, 3]) | {"model.layers.4.mlp.up_proj.weight": ("BF16", (16, 8))}
     write_safetensors(tmp_path / "model.safetensors", tensors, PT)
     write_json(tmp_path / "config.json", {**config, "model_type": "llama"})
+    (finding,) = findings_in(tmp_path, "CK605")
 
-    assert rules(tmp_path, "CK605") == []
+    assert finding.message == (
+        "the config says intermediate_size = 8, and the header has 16 rows in 'model.layers.4.mlp.up_proj.weight'"
+    )
 
 
 def test_only_a_trainers_own_pickles_are_information(tmp_path: Path) -> None:
