@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
-from ckptinspect.analysis.count import Row, quantization_of
+from ckptinspect.analysis.count import Row
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.subject import Component, Subject
 from ckptinspect.dtypes import Family
 from ckptinspect.model import Config, Tally
 from ckptinspect.naming.roles import Role
 from ckptinspect.quant.base import Explained
+from ckptinspect.quant.claims import quantization_of
 from ckptinspect.selection import joined
 
 WIDTHS: Mapping[str, int] = {"F64": 64, "F32": 32, "BF16": 16, "F16": 16}
@@ -54,12 +55,9 @@ def is_wide_float(row: Row) -> bool:
 
 
 def explained_in(subject: Subject, component: str) -> list[Explained]:
-    """The quantized modules of a component."""
-    counted = subject.counted
-    if counted is None:
-        return []
-    kinds = {row.kind.key for row in counted.rows if row.component == component}
-    return [unit for unit in counted.explained if any(kind.key in kinds for kind in unit.parameters)]
+    """The quantized modules of a component: those that hold weights, and not only scales of a cache."""
+    quantized = subject.counted.quantized.get(component) if subject.counted is not None else None
+    return [unit for unit in quantized.found if unit.parameters] if quantized is not None else []
 
 
 def is_quantized(component: Component) -> bool:

@@ -1,6 +1,6 @@
 """What a rule sees: everything that was read of one checkpoint, and what follows from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import msgspec
@@ -11,8 +11,8 @@ from ckptinspect.audit.indexed import Indexed, compared
 from ckptinspect.audit.layers import Stack, stacks_of
 from ckptinspect.errors import CkptInspectError
 from ckptinspect.index import Index
-from ckptinspect.model import Checkpoint, Config, Defect, Header, Ref, Shard
-from ckptinspect.quant.base import Unit, units_in
+from ckptinspect.model import Checkpoint, Config, Defect, Header, Kind, Ref, Shard
+from ckptinspect.quant.leaves import by_module
 from ckptinspect.selection import SUFFIX, WeightSet, joined, sets_in
 from ckptinspect.sources.base import File
 
@@ -82,9 +82,12 @@ class Component(msgspec.Struct, frozen=True, dict=True):
     rows: tuple[Row, ...]
 
     @cached_property
-    def units(self) -> tuple[Unit, ...]:
-        """The tensors by the module that they belong to; what another shard is counted for is left out."""
-        return tuple(units_in(r.kind for r in self.rows if r.meaning is not Meaning.REPEATED and r.kind.example))
+    def modules(self) -> Mapping[str, Mapping[str, Sequence[Kind]]]:
+        """The tensors by the module that they belong to and by what follows its path, modules alike folded into one.
+
+        What another shard is counted for is left out.
+        """
+        return by_module(r.kind for r in self.rows if r.meaning is not Meaning.REPEATED and r.kind.example)
 
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:

@@ -38,8 +38,10 @@ from ckptinspect.audit.rules.orphaned_scales import OrphanedScales
 from ckptinspect.audit.rules.overlapping_tensors import OverlappingTensors
 from ckptinspect.audit.rules.oversized_header import OversizedHeader
 from ckptinspect.audit.rules.path_escape import PathEscape
+from ckptinspect.audit.rules.phantom_biases import PhantomBiases
 from ckptinspect.audit.rules.pickle_files import PickleFiles
 from ckptinspect.audit.rules.private_metadata import PrivateMetadata
+from ckptinspect.audit.rules.quantization_unlike_config import QuantizationUnlikeConfig
 from ckptinspect.audit.rules.quantized_without_config import QuantizedWithoutConfig
 from ckptinspect.audit.rules.remote_code import RemoteCode
 from ckptinspect.audit.rules.scales_missing import ScalesMissing
@@ -115,6 +117,8 @@ RULES: tuple[Rule, ...] = (
     ScalesMissing(),
     OrphanedScales(),
     UnexplainedWeights(),
+    QuantizationUnlikeConfig(),
+    PhantomBiases(),
     VocabularyShort(),
     VocabularyPadded(),
     LayerMissing(),

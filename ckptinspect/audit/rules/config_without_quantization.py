@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ckptinspect.analysis.count import quantization_of
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.numbers import explained_in, is_about_weights, is_wide_float
 from ckptinspect.audit.subject import Subject
+from ckptinspect.quant.claims import quantization_of
 from ckptinspect.text import listed, quoted
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ckptinspect.analysis.count import quantization_of
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.numbers import explained_in, is_elsewhere
 from ckptinspect.audit.subject import Subject
+from ckptinspect.quant.claims import quantization_of
 from ckptinspect.text import number_of
 
 

@@ -57,5 +57,5 @@ class ShapesUnlikeConfig(Rule, frozen=True):
 
 def _packed(component: Component) -> frozenset[KindKey]:
     """Weights with other tensors behind their own name: packed ones, whatever number format holds them."""
-    units = (unit for unit in component.units if any(leaf.startswith("weight.") for leaf in unit.leaves))
-    return frozenset(kind.key for unit in units for kind in unit.leaves.get("weight", ()))
+    modules = (leaves for leaves in component.modules.values() if any(leaf.startswith("weight.") for leaf in leaves))
+    return frozenset(kind.key for leaves in modules for kind in leaves.get("weight", ()))
