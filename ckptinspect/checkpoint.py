@@ -1,14 +1,15 @@
 """Source + Ref -> Checkpoint: read what was chosen, and put it together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from ckptinspect.choice import Choice, choose
 from ckptinspect.config import parse_config
-from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
+from ckptinspect.errors import CkptInspectError, FormatError, LayoutError, NotFoundError, SourceError
 from ckptinspect.folder import Folder
-from ckptinspect.header import header_length, parse_header
+from ckptinspect.header import parse_header
+from ckptinspect.heading import raw_header
 from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard, merged
 from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
 from ckptinspect.naming.name import holds_adapter
@@ -20,7 +21,6 @@ from ckptinspect.text import few, number_of
 
 Progress = Callable[[int, int], None]
 
-_ENOUGH_TO_RECOGNISE = 512
 _CONFIGS = ("config.json", "adapter_config.json", "params.json")
 MAIN = (None, "main")
 """The revisions that the one-request endpoint answers for."""
@@ -32,11 +32,14 @@ class Reading(msgspec.Struct, frozen=True):
     Without ``names`` those are kept all the same of a component whose quantized modules only names tell apart.
 
     ``via`` is auto, endpoint or ranges; ``progress`` is called with the shards done and the shards in all.
+    ``known`` are headers that were read already, by path: with them nothing is refused, neither a layout nor a
+    checkpoint without a header that can be read.
     """
 
     names: bool = True
     via: str = "auto"
     progress: Progress | None = None
+    known: Mapping[str, Header] | None = None
 
 
 async def read_checkpoint(source: Source, ref: Ref, reading: Reading) -> Checkpoint:
@@ -79,7 +82,7 @@ class _Assembly:
     async def checkpoint(self) -> Checkpoint:
         choice = await choose(self.folder, self.ref)
         shards, via = await self._shards(choice)
-        if all(shard.header is None for shard in shards):
+        if self.reading.known is None and all(shard.header is None for shard in shards):
             raise next(shard.error for shard in shards if shard.error is not None)
         if choice.selection.free:
             shards = self._disjoint(shards)
@@ -190,13 +193,9 @@ class _Assembly:
         return Shard(job.path, size, header, None, job.component)
 
     async def _header(self, path: str, size: int) -> Header:
-        first = await self.source.read(path, 0, min(size, self.source.first_read))
-        length = await self._length(path, first, size)
-        raw = first[8 : 8 + length]
-        if len(raw) < length:
-            # Read into the one name: a header may be 100 MB, and a second copy of it serves nobody.
-            raw += await self.source.read(path, 8 + len(raw), 8 + length)
-        del first
+        if self.reading.known is not None and path in self.reading.known:
+            return self.reading.known[path]
+        raw = await raw_header(self.source, path, size)
         header = parse_header(raw, size, apart=self.marks, hashed=self.hashed)
         if not self._keeps_names and not _need_names([header]):
             header = msgspec.structs.replace(header, raw=None)
@@ -208,13 +207,6 @@ class _Assembly:
     def _keeps_names(self) -> bool:
         """Where another read costs a round trip, the names are kept until nothing more can be asked of them."""
         return self.reading.names or self.source.concurrency > 1
-
-    async def _length(self, path: str, first: bytes, size: int) -> int:
-        try:
-            return header_length(first, size)
-        except HeaderError:
-            # It is something else: some more bytes tell what.
-            return header_length(await self.source.read(path, 0, min(size, _ENOUGH_TO_RECOGNISE)), size)
 
     async def _again(self, shards: Sequence[Shard], *, names: bool) -> list[Shard]:
         """The same shards, folded by the marks known by now, with names or without."""

@@ -15,6 +15,7 @@ from ckptinspect.text import quoted
 
 MAX_BYTES = 250_000_000
 MAX_SHARDS = 10_000
+_HINT = "fetch it again, or name the shards' folder without it"
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -36,23 +37,27 @@ class _File(msgspec.Struct):
 
 def parse_index(raw: bytes, path: str) -> Index:
     """The index in ``raw``. Raises IndexMismatchError where it is no index or names a file outside its folder."""
-    hint = "fetch it again, or name the shards' folder without it"
-    try:
-        file = msgspec.json.decode(raw, type=_File)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _no_index(raw, error, path, hint) from None
-    metadata = file.metadata if isinstance(file.metadata, dict) else {}
-    index = Index(file.weight_map, {str(key): value for key, value in metadata.items()})
-    names = set(file.weight_map.values())
+    index = decoded_index(raw, path)
+    names = set(index.weight_map.values())
     if len(names) > MAX_SHARDS:
-        raise IndexMismatchError(f"the index names {len(names)} shards, over the limit of {MAX_SHARDS}", path, hint)
+        raise IndexMismatchError(f"the index names {len(names)} shards, over the limit of {MAX_SHARDS}", path, _HINT)
     for name in sorted(names):
         if (why := unsafe(name)) is not None:
             raise IndexMismatchError(f"the shard name {quoted(name)} {why}", path, "do not load this checkpoint")
     return index
 
 
-def _no_index(raw: bytes, error: Exception, path: str, hint: str) -> IndexMismatchError:
+def decoded_index(raw: bytes, path: str) -> Index:
+    """What an index says, wherever its names lead. Raises IndexMismatchError where it is no index."""
+    try:
+        file = msgspec.json.decode(raw, type=_File)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _no_index(raw, error, path) from None
+    metadata = file.metadata if isinstance(file.metadata, dict) else {}
+    return Index(file.weight_map, {str(key): value for key, value in metadata.items()})
+
+
+def _no_index(raw: bytes, error: Exception, path: str) -> IndexMismatchError:
     known = recognised(raw[:64]) if not isinstance(error, msgspec.ValidationError) else None
     if known is not None and raw.lstrip()[:1] != b"{":
         what = known.what.replace("not the weights", "not the index").replace("not weights", "no index")
@@ -65,7 +70,7 @@ def _no_index(raw: bytes, error: Exception, path: str, hint: str) -> IndexMismat
         why = str(error)[:1].lower() + str(error)[1:200]
     else:
         why = "it is not JSON"
-    return IndexMismatchError(f"this is no safetensors index: {why}", path, hint)
+    return IndexMismatchError(f"this is no safetensors index: {why}", path, _HINT)
 
 
 def unsafe(name: str) -> str | None:

@@ -221,6 +221,15 @@ def _layout(chosen: WeightSet) -> str:
     return "sharded" if chosen.total or chosen.index else "single"
 
 
+def is_index(path: str) -> bool:
+    """Whether a file is an index, by its name.
+
+    >>> is_index("unet/model.safetensors.index.fp16.json"), is_index("model.safetensors.index.json.meta.json")
+    (True, False)
+    """
+    return _INDEX.fullmatch(path.rpartition("/")[2]) is not None
+
+
 def sets_in(names: Iterable[str]) -> list[WeightSet]:
     """The weight sets of one folder, the one that a loader takes first.
 

@@ -72,13 +72,13 @@ def quoted(name: str, limit: int = 80) -> str:
     return f"'{escaped(shortened(name, limit))}'"
 
 
-def number_of(count: int, noun: str) -> str:
+def number_of(count: int, noun: str, plural: str | None = None) -> str:
     """A count with its noun.
 
-    >>> number_of(1, "shard"), number_of(1200, "tensor")
-    ('1 shard', '1,200 tensors')
+    >>> number_of(1, "shard"), number_of(1200, "tensor"), number_of(2, "entry", "entries")
+    ('1 shard', '1,200 tensors', '2 entries')
     """
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def listed(items: Sequence[str]) -> str:

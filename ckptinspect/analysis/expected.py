@@ -87,7 +87,7 @@ def _is_checked(row: Row) -> bool:
 
 def _of_row(row: Row, names: Names, *, transposed: bool) -> Iterator[Disagreement]:
     """A dimension disagrees where the config has names for it and none of them has its value."""
-    example, shape, role = row.kind.example, row.kind.shape, Role(row.place.role)
+    example, shape, role = row.kind.example, row.shape or row.kind.shape, Role(row.place.role)
     if not example.endswith(".weight"):
         yield from _fused(row, names)
         return
@@ -99,7 +99,7 @@ def _of_row(row: Row, names: Names, *, transposed: bool) -> Iterator[Disagreemen
 
 def _fused(row: Row, names: Names) -> Iterator[Disagreement]:
     """Fused experts: their number is the first dimension; the two others stand in either order."""
-    example, shape = row.kind.example, row.kind.shape
+    example, shape = row.kind.example, row.shape or row.kind.shape
     said = names.said(example, "Parameter", shape, Role(row.place.role))
     if len(said) != 3:
         return

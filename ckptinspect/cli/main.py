@@ -36,6 +36,8 @@ VERBS = (
     Verb("estimate", "Estimate memory and FLOPs to load, run and train it."),
     Verb("diff", "Tell what changed from one checkpoint to another."),
     Verb("snapshot", "Keep the headers, config and index in one small file."),
+    Verb("audit", "Find what is wrong with checkpoints, by rule."),
+    Verb("rule", "List the rules of the audit, or explain one."),
     Verb("dtypes", "Explain the number formats."),
 )
 _NAMES = frozenset(verb.name for verb in VERBS)
@@ -43,8 +45,8 @@ _DEFAULT = "show"
 _OWN_OPTIONS = frozenset({"--help", "-h", "--version", "--install-completion", "--show-completion"})
 _HELP = "help"
 
-USAGE, SOURCE, FORMAT, PARTIAL, UNAVAILABLE, BUG, INTERRUPTED = 2, 3, 4, 5, 69, 70, 130
-_EXIT_CODES = {"usage": USAGE, "source": SOURCE, "format": FORMAT, "unavailable": UNAVAILABLE, "engine": UNAVAILABLE}
+NO, USAGE, SOURCE, FORMAT, PARTIAL, UNAVAILABLE, BUG, INTERRUPTED = 1, 2, 3, 4, 5, 69, 70, 130
+EXIT_CODES = {"usage": USAGE, "source": SOURCE, "format": FORMAT, "unavailable": UNAVAILABLE, "engine": UNAVAILABLE}
 # What is one argument too many is said by the lane, in a sentence that knows the verb.
 _CONTEXT = {"help_option_names": ["-h", "--help"], "allow_extra_args": True}
 _SUMMARY = "What is in a safetensors checkpoint, from its headers alone: on disk or on the Hugging Face Hub."
@@ -93,7 +95,7 @@ def _told(error: Exception, arguments: list[str]) -> int:
     if isinstance(error, OneTooManyError):
         return _say(_meant(arguments) or str(error), USAGE)
     if isinstance(error, CkptInspectError):
-        return _say(f"{error}{_or_a_verb(error, arguments)}", _EXIT_CODES.get(error.kind, BUG))
+        return _say(f"{error}{_or_a_verb(error, arguments)}", EXIT_CODES.get(error.kind, BUG))
     what = f"a bug of ckptinspect: {type(error).__name__}: {error}"
     return _say(f"{what}; run it again with --debug and report what it prints", BUG)
 

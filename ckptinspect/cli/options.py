@@ -104,9 +104,11 @@ def _is_value(annotation: object) -> bool:
 def _fields(kind: type[msgspec.Struct]) -> Iterator[tuple[str, inspect.Parameter]]:
     """The fields of a struct as parameters; its own before those that it inherits."""
     defaults = kind()
+    seen: set[str] = set()
     for base in kind.__mro__:
         for name, annotation in inspect.get_annotations(base).items():
-            if name in kind.__struct_fields__:
+            if name in kind.__struct_fields__ and name not in seen:
+                seen.add(name)
                 yield (
                     name,
                     inspect.Parameter(

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from ckptinspect.checkpoint import Progress, Reading
 from ckptinspect.cli.main import PARTIAL
@@ -14,6 +15,9 @@ from ckptinspect.opening import open_reading
 from ckptinspect.refs import parse_ref
 from ckptinspect.report.document import Report
 from ckptinspect.text import bytes_text, escaped
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 _WORTH_A_BAR = 8
 _PATIENCE = 0.3
@@ -50,7 +54,7 @@ class Reader(Writer, frozen=True):
 
 
 @contextmanager
-def bar(*, quiet: bool) -> Iterator[Progress | None]:
+def bar(*, quiet: bool, what: str = "reading headers") -> Iterator[Progress | None]:
     """What to call with shards done and in all; None where nobody watches. Drawn once it is worth looking at."""
     if quiet or not sys.stderr.isatty():
         yield None
@@ -61,19 +65,40 @@ def bar(*, quiet: bool) -> Iterator[Progress | None]:
 
         def advance(done: int, total: int) -> None:
             if not draw and total >= _WORTH_A_BAR and time.monotonic() - began > _PATIENCE:
-                draw.append(_drawn(drawn, total))
+                draw.append(_drawn(drawn, total, what))
             for shown in draw:
                 shown(done, total)
 
         yield advance
 
 
-def _drawn(until: ExitStack, total: int) -> Progress:
+@contextmanager
+def byte_bar(*, quiet: bool, what: str = "comparing contents") -> Iterator[Progress | None]:
+    """The same for bytes, drawn at once: reading whole files takes its time."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    with ExitStack() as drawn:
+        draw: list[Progress] = []
+
+        def advance(done: int, total: int) -> None:
+            if not draw:
+                draw.append(_drawn(drawn, total, what, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()))
+            draw[0](done, total)
+
+        yield advance
+
+
+def _drawn(until: ExitStack, total: int, what: str, *figures: "ProgressColumn") -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("reading headers"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    progress = until.enter_context(Bar(*columns, console=Console(stderr=True), transient=True))
+    shown = figures or (MofNCompleteColumn(), TimeElapsedColumn())
+    progress = until.enter_context(
+        Bar(TextColumn(what), BarColumn(), *shown, console=Console(stderr=True), transient=True)
+    )
     task = progress.add_task("", total=total)
     return lambda done, _: progress.update(task, completed=done)

@@ -59,6 +59,8 @@ def _values(row: msgspec.Struct | Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _rows(report: Report, form: str) -> list[msgspec.Struct | Mapping[str, object]]:
+    if form == "jsonl" and report.objects is not None:
+        return list(report.objects())
     if report.rows is None:
         raise RefError(f"{report.kind} has no list to give as {form}", hint="use json, table, markdown or html")
     return list(report.rows())

@@ -140,12 +140,29 @@ class Figures(msgspec.Struct, frozen=True):
     legend: str
 
 
-Block = Table | Sum | Tree | Lines | Formulas | Figures
+class Remark(msgspec.Struct, frozen=True):
+    """Something to be said of a place: how bad it is, by which rule, and what to try."""
+
+    severity: str
+    rule: str
+    text: str
+    hint: str
+
+
+class Remarks(msgspec.Struct, frozen=True):
+    """Remarks, place by place."""
+
+    title: str
+    places: tuple[tuple[str, tuple[Remark, ...]], ...]
+
+
+Block = Table | Sum | Tree | Lines | Formulas | Figures | Remarks
 
 
 class Report(msgspec.Struct, frozen=True):
     """One verb's answer. ``data`` is its JSON; ``rows`` gives its main list for csv and jsonl, where it has one, and
     ``columns`` what each of them has: that of the first where they are not given.
+    ``objects`` is what jsonl gives where that is another list.
     """
 
     kind: str
@@ -155,3 +172,4 @@ class Report(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     rows: Callable[[], Iterable[msgspec.Struct | Mapping[str, object]]] | None = None
     columns: tuple[str, ...] = ()
+    objects: Callable[[], Iterable[msgspec.Struct]] | None = None

@@ -17,16 +17,20 @@ Renderer = Callable[[Report, TextIO], None]
 class Form(msgspec.Struct, frozen=True):
     """One format. ``renderer`` is ``module:function`` below ``ckptinspect.report``, or empty for an extension's.
 
-    Where it is ``prose``, people read it, and may ask for it without notes; data is always whole.
+    Where it is ``prose``, people read it, and may ask for it without notes; data is always whole. ``verb`` is the
+    only one that has an answer to give in this format; empty where all have.
     """
 
     name: str
     renderer: str = ""
     endings: tuple[str, ...] = ()
     prose: bool = False
+    verb: str = ""
 
     def render(self, report: Report, out: TextIO) -> None:
-        """Write a report in this format."""
+        """Write a report in this format. Raises RefError where it is another verb's alone."""
+        if self.verb and report.kind != self.verb:
+            raise RefError(f"{self.name} is a format of {self.verb} alone", "--format", "use json, table or html")
         module, _, function = self.renderer.partition(":")
         if module:
             renderer: Renderer = getattr(import_module(f"ckptinspect.report.{module}"), function)
@@ -38,13 +42,17 @@ class Form(msgspec.Struct, frozen=True):
 TABLE = Form("table", "table:render", (".txt",), prose=True)
 FORMS = (
     TABLE,
+    # What ends in .sarif.json ends in .json as well.
+    Form("sarif", "sarif:render", (".sarif", ".sarif.json"), verb="audit"),
+    Form("junit", "junit:render", verb="audit"),
+    Form("github", "github:render", verb="audit"),
     Form("json", "data:json", (".json",)),
     Form("jsonl", "data:jsonl", (".jsonl", ".ndjson")),
     Form("csv", "data:csv_rows", (".csv",)),
     Form("markdown", "markdown:render", (".md", ".markdown"), prose=True),
     Form("html", "html:render", (".html", ".htm"), prose=True),
 )
-FORM_NAMES = tuple(form.name for form in FORMS)
+FORM_NAMES = tuple(form.name for form in FORMS if not form.verb)
 
 
 def form_of(name: str | None, output: str | None = None) -> Form:

@@ -15,6 +15,7 @@ from ckptinspect.report.document import (
     Format,
     Formulas,
     Lines,
+    Remarks,
     Report,
     Sum,
     Table,
@@ -41,6 +42,10 @@ tfoot td { font-weight: 600; border-bottom: 0; border-top: 2px solid var(--line)
 .tree > ul { border: 0; padding-left: 0; }
 .tree li:not(:has(> details)) { padding-left: 1.1em; }
 .tree .figures { opacity: .7; } details > summary { cursor: pointer; }
+.error { color: #b3261e; } .warning { color: #8a5a00; } .info { color: #1f5fa8; } .hint { opacity: .7; }
+@media (prefers-color-scheme: dark) {
+.error { color: #ff8a80; } .warning { color: #ffca5f; } .info { color: #8ab8ff; }
+}
 .notes { padding-left: 1.2rem; } p { overflow-wrap: anywhere; }
 @media print { body { max-width: none; margin: 0; } }
 """
@@ -174,3 +179,16 @@ def _figure(figure: Figure) -> str:
     derivation = [_text(part) for part in figure.derivation]
     as_name = _class(Column("formula", Format.NAME), max(derivation, key=len))
     return f"<tr><td>{_text(figure.name)}</td>{numbers}<td{as_name}>{'<br>'.join(derivation)}</td></tr>"
+
+
+@_lines.register
+def _(block: Remarks) -> Iterator[str]:
+    if block.title:
+        yield f"<h2>{_text(block.title)}</h2>"
+    for place, remarks in block.places:
+        yield (f"<h3><code>{_text(place)}</code></h3>\n" if place else "") + "<ul>"
+        for remark in remarks:
+            severity = f'<strong class="{_text(remark.severity)}">{_text(remark.severity)}</strong>'
+            hint = f' <span class="hint">Try: {_text(remark.hint)}.</span>' if remark.hint else ""
+            yield f"<li>{severity} <code>{_text(remark.rule)}</code> {_text(remark.text)}.{hint}</li>"
+        yield "</ul>"

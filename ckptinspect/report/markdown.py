@@ -5,7 +5,19 @@ from functools import singledispatch
 from typing import TextIO
 
 from ckptinspect.report.cells import written
-from ckptinspect.report.document import Branch, Cell, Column, Figures, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.report.document import (
+    Branch,
+    Cell,
+    Column,
+    Figures,
+    Formulas,
+    Lines,
+    Remarks,
+    Report,
+    Sum,
+    Table,
+    Tree,
+)
 from ckptinspect.text import bytes_text, escaped
 
 _ACTIVE = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#+!|~$&"})
@@ -106,3 +118,14 @@ def _(block: Figures) -> Iterator[str]:
         yield from (f"{mark}. {_text(remark)}" for mark, remark in enumerate(group.remarks, start=1))
         yield from ("",) if group.remarks else ()
     yield _text(block.legend)
+
+
+@_lines.register
+def _(block: Remarks) -> Iterator[str]:
+    if block.title:
+        yield from (f"### {_text(block.title)}", "")
+    for place, remarks in block.places:
+        yield f"- **{_text(place)}**" if place else "-"
+        for remark in remarks:
+            hint = f" *Try: {_text(remark.hint)}.*" if remark.hint else ""
+            yield f"  - {_text(remark.severity)} `{remark.rule}` {_text(remark.text)}.{hint}"

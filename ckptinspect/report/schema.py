@@ -16,6 +16,8 @@ _DATA: dict[str, type[msgspec.Struct]] = {
     "diff": v1.DiffData,
     "snapshot": v1.SnapshotData,
     "dtypes": v1.DtypesData,
+    "audit": v1.AuditData,
+    "rule": v1.RulesData,
 }
 
 

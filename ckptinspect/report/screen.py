@@ -13,7 +13,8 @@ LEGIBLE = 24
 """However long a name is, so much of it is shown."""
 PADDED = 120
 """Beyond this a name in a pipe makes its own row longer and no other."""
-BOLD, DIM, YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[0m"
+BOLD, DIM, RED, YELLOW, CYAN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[36m"
+_RESET = "\x1b[0m"
 _ONE_CELL = str.maketrans("", "", "│├└×…")
 
 

@@ -12,6 +12,7 @@ from ckptinspect.report.branches import tree_lines
 from ckptinspect.report.cells import written
 from ckptinspect.report.document import Cell, Column, Lines, Report, Table
 from ckptinspect.report.equations import figures_lines, formulas_lines, sum_lines
+from ckptinspect.report.remarks import remarks_lines
 from ckptinspect.report.screen import (
     BOLD,
     DIM,
@@ -74,6 +75,7 @@ _lines.register(sum_lines)
 _lines.register(tree_lines)
 _lines.register(formulas_lines)
 _lines.register(figures_lines)
+_lines.register(remarks_lines)
 
 
 @_lines.register

@@ -548,3 +548,88 @@ class SnapshotData(msgspec.Struct, frozen=True):
     headers: int
     sha256: str
     failed: tuple[FailedData, ...]
+
+
+class FindingData(msgspec.Struct, frozen=True):
+    """One finding. ``rule`` is the rule's code, ``name`` its name; ``path`` the file below the root that it is
+    about, null for the whole; ``tensor`` the name of a tensor, or of the first of several; ``fix`` what to try.
+    """
+
+    rule: str
+    name: str
+    severity: str
+    message: str
+    path: str | None
+    tensor: str | None
+    wasted_bytes: int
+    fix: str
+
+
+class AuditedData(msgspec.Struct, frozen=True):
+    """What the audit of one REF gave. ``status`` is audited or skipped; ``kind`` and ``reason`` say why it was
+    skipped; ``accepted`` are findings that a baseline left out.
+    """
+
+    ref: str
+    commit: str | None
+    status: str
+    kind: str | None
+    reason: str | None
+    findings: tuple[FindingData, ...]
+    accepted: int
+    requests: int
+    bytes_read: int
+
+
+class AuditTotalsData(msgspec.Struct, frozen=True):
+    """Sums over all REFs. Several findings may be about the same bytes: ``wasted_bytes`` is at most so many."""
+
+    audited: int
+    skipped: int
+    errors: int
+    warnings: int
+    infos: int
+    accepted: int
+    wasted_bytes: int
+
+
+class AuditData(msgspec.Struct, frozen=True):
+    """``audit``: what is wrong, in the order of the REFs. ``fail_on`` is the severity from which on the audit fails."""
+
+    repos: tuple[AuditedData, ...]
+    totals: AuditTotalsData
+    fail_on: str
+
+
+class FindingRowData(msgspec.Struct, frozen=True):
+    """A finding with its REF, as a row."""
+
+    ref: str
+    rule: str
+    name: str
+    severity: str
+    message: str
+    path: str | None
+    tensor: str | None
+    wasted_bytes: int
+
+
+class RuleData(msgspec.Struct, frozen=True):
+    """One rule of the audit: what it finds, and its page in four parts. ``settings`` are those it has, by name."""
+
+    code: str
+    name: str
+    severity: str
+    finds: str
+    fix: str
+    does: str
+    matters: str
+    blind: str
+    remedy: str
+    settings: dict[str, int | float | str]
+
+
+class RulesData(msgspec.Struct, frozen=True):
+    """``rule``: the rules of the audit, in the order of their codes."""
+
+    rules: tuple[RuleData, ...]

@@ -84,6 +84,10 @@ class Source(ABC):
         """The commit that every read is pinned to; None where the source has no revisions."""
         return None
 
+    async def claimed_parameters(self) -> int | None:
+        """What the place itself says that the parameters are; None where it says nothing."""
+        return None
+
     async def __aenter__(self) -> Self:
         return self
 

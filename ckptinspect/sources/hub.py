@@ -87,6 +87,9 @@ class HubSource(Source):
     async def commit(self) -> str:
         return (await self._listed()).commit
 
+    async def claimed_parameters(self) -> int | None:
+        return (await self._listed()).parameters
+
     async def size(self, path: str) -> int:
         return (await self._file(path)).size
 

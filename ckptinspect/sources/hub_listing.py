@@ -15,11 +15,15 @@ _HINT = "check HF_ENDPOINT and the proxy settings"
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A repository by the name that the Hub gives it, one commit of it, and the files of that commit by path."""
+    """A repository by the name that the Hub gives it, one commit of it, and the files of that commit by path.
+
+    ``parameters`` is what the Hub itself counts, where it does.
+    """
 
     repo: Repo
     commit: str
     files: Mapping[str, File]
+    parameters: int | None = None
 
 
 class _Lfs(msgspec.Struct):
@@ -38,6 +42,7 @@ class _Answer(msgspec.Struct):
     sha: str
     siblings: tuple[_Sibling, ...]
     id: str | None = None
+    safetensors: object = None
 
 
 def parse_listing(raw: bytes, repo: Repo) -> Listing:
@@ -51,7 +56,13 @@ def parse_listing(raw: bytes, repo: Repo) -> Listing:
     if answer.id is not None and is_repo_name(answer.id):
         repo = Repo(repo.kind, answer.id)
     files = sorted(_file(sibling, repo) for sibling in answer.siblings)
-    return Listing(repo, answer.sha, {file.path: file for file in files})
+    return Listing(repo, answer.sha, {file.path: file for file in files}, _parameters(answer.safetensors))
+
+
+def _parameters(said: object) -> int | None:
+    """``{"parameters": {dtype: count}, "total": count}``; whatever else stands there says nothing."""
+    total = said.get("total") if isinstance(said, dict) else None
+    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None
 
 
 def _file(sibling: _Sibling, repo: Repo) -> File:

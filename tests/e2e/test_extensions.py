@@ -74,6 +74,17 @@ def test_a_scheme_of_another_package_is_asked_first(site: Path) -> None:
     assert "model.layers.0.mlp.down_proj ['weight']\n" in extended(site, "fixtures/tiny-qwen2-vl").err
 
 
+def test_a_rule_of_another_package_runs_with_ours(site: Path, tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "cat.safetensors", TENSORS, {"format": "pt"})
+    ran = extended(site, "audit", tmp_path, "-f", "json", "--fail-on", "warning")
+
+    assert ran.code == 1
+    assert [finding["rule"] for finding in ran.data["repos"][0]["findings"]] == ["ACME1"]
+    assert extended(site, "audit", tmp_path, "--ignore", "ACME1", "--fail-on", "info").code == 0
+    assert extended(site, "rule", "cat").out.startswith("ACME1 cat (warning)\n\nA file is named after a cat.\n")
+    assert len(extended(site, "audit", tmp_path, "-f", "sarif").out) > 1000
+
+
 @pytest.mark.parametrize(
     ("broken", "why"),
     [

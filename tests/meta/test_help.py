@@ -31,7 +31,7 @@ def test_the_help_of_a_verb_covers_every_option_and_gives_examples(verb: str) ->
 
     assert "Example" in out
     for name in inspect.signature(spelled_out(run)).parameters:
-        assert options.get(name, f"--{name.replace('_', '-')}") in out or name in {"ref", "old", "new"}
+        assert options.get(name, f"--{name.replace('_', '-')}") in out or name in {"ref", "refs", "old", "new", "code"}
     assert inspect.getdoc(run)
 
 
@@ -46,6 +46,7 @@ STAND_INS = {
     "llama": "Llama-3.1-8B-Instruct",
     "finetuned": "Llama-3.1-8B-Instruct.FP8-block",
     "model.safetensors": "gpt2",
+    "lora": "lora-llama-3.1-8b-r16",
 }
 
 
@@ -54,6 +55,7 @@ def test_the_examples_of_the_help_run(verb: str, tmp_path: Path) -> None:
     for name, stand_in in STAND_INS.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(FIXTURES / "real" / f"{stand_in}.snap", tmp_path / name)
+    shutil.copytree(FIXTURES / "tiny-qwen2-vl", tmp_path / "checkpoints" / "tiny")
     write_safetensors(tmp_path / "repo" / "unet" / "diffusion_pytorch_model.safetensors", {"conv_in.w": ("F16", (4,))})
     with TestHub({"stable-diffusion-v1-5/stable-diffusion-v1-5": tmp_path / "repo"}) as hub:
         for example in EXAMPLES[verb]:

@@ -44,6 +44,21 @@ def test_the_pure_middle_knows_neither_sources_nor_the_command_line(path: Path) 
         assert not [name for name in imports(path, inside_functions=True) if name.startswith(forbidden)]
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if name_of(path).startswith("ckptinspect.audit.rules.")], ids=name_of
+)
+def test_a_rule_reads_nothing(path: Path) -> None:
+    allowed = ("ckptinspect.sources.base",)
+    forbidden = ("ckptinspect.sources", "ckptinspect.cli", "ckptinspect.report", "ckptinspect.opening", "os", "io")
+    found = [
+        name
+        for name in imports(path, inside_functions=True)
+        if name.split(".")[0] in forbidden or name.startswith(forbidden[:4])
+    ]
+
+    assert [name for name in found if name not in allowed] == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_each_package_stays_in_its_room(path: Path) -> None:
     name = name_of(path)

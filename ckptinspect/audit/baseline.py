@@ -1,0 +1,61 @@
+"""Findings that were looked at and accepted: a JSON file to be kept beside what it speaks of.
+
+A finding is known again by its REF, rule, file and tensor. Its message may change, with figures or between
+versions, and stands in the file for people only.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ckptinspect.audit.base import Audited, Finding
+from ckptinspect.errors import RefError
+
+SCHEMA = "ckptinspect/baseline/v1"
+_Key = tuple[str, str, str | None, str | None]
+
+
+class Accepted(msgspec.Struct, frozen=True, order=True):
+    """One accepted finding."""
+
+    ref: str
+    rule: str
+    path: str | None = None
+    tensor: str | None = None
+    message: str = ""
+
+
+class _File(msgspec.Struct):
+    schema: str
+    accepted: tuple[Accepted, ...]
+
+
+class Baseline(msgspec.Struct, frozen=True):
+    """What was accepted, as the keys by which it is known again."""
+
+    keys: frozenset[_Key] = frozenset()
+
+    def without(self, ref: str, findings: Iterable[Finding]) -> list[Finding]:
+        """The findings that nobody has accepted."""
+        return [f for f in findings if (ref, f.rule, f.path, f.tensor) not in self.keys]
+
+
+def parse_baseline(raw: bytes, path: str) -> Baseline:
+    """The baseline in ``raw``. Raises RefError where it is none."""
+    hint = "write it again with --write-baseline"
+    try:
+        file = msgspec.json.decode(raw, type=_File)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise RefError("this is no baseline of accepted findings", path, hint) from None
+    if file.schema != SCHEMA:
+        raise RefError("the baseline is of another version", path, hint)
+    return Baseline(frozenset((item.ref, item.rule, item.path, item.tensor) for item in file.accepted))
+
+
+def written_baseline(audits: Sequence[Audited]) -> bytes:
+    """The bytes of a baseline that accepts everything that was found."""
+    accepted = sorted(
+        (Accepted(a.ref, f.rule, f.path, f.tensor, f.message) for a in audits for f in a.findings),
+        key=lambda item: (item.ref, item.rule, item.path or "", item.tensor or "", item.message),
+    )
+    return msgspec.json.format(msgspec.json.encode(_File(SCHEMA, tuple(accepted)))) + b"\n"

@@ -1,0 +1,43 @@
+"""CK107 unread-file."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ckptinspect.audit.base import Finding, Rule, Severity
+from ckptinspect.audit.contents import Content, content_of
+from ckptinspect.audit.subject import Subject
+from ckptinspect.text import escaped
+
+
+class UnreadFile(Rule, frozen=True):
+    """A file could not be read, so nothing is known of it.
+
+    ## What it does
+
+    Tells of every file that was there and could not be read: a link to nothing, a file without permission, a server
+    that gave up.
+
+    ## Why it matters
+
+    An audit that passes over what it could not read says that all is well when it has seen half of it. An
+    interrupted download leaves links to nothing in the Hub's cache.
+
+    ## What it can't see
+
+    Whether another try would succeed.
+
+    ## How to fix
+
+    Look at the reason: fetch the file, mend the link or the permission, or run the audit again when the server
+    answers.
+    """
+
+    code: ClassVar[str] = "CK107"
+    name: ClassVar[str] = "unread-file"
+    severity: ClassVar[Severity] = Severity.ERROR
+    fix: ClassVar[str] = "make the file readable and audit again"
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        for weight in subject.weights:
+            if content_of(weight) is Content.UNREAD and weight.error is not None:
+                yield self.found(escaped(f"it could not be read: {weight.error.what}"), weight.path)

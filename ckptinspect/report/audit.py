@@ -1,0 +1,123 @@
+"""``audit``: what is wrong, REF by REF and file by file, and what it comes to."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from ckptinspect.audit.base import Audited, Finding, Rule, Severity, Skipped
+from ckptinspect.audit.run import FAILED
+from ckptinspect.report import v1
+from ckptinspect.report.document import Block, Lines, Remark, Remarks, Report
+from ckptinspect.text import bytes_text, listed, number_of
+
+_BLIND = "headers show no values: NaN, zeros and flipped bits are not seen here; --hash compares the content"
+_OUR_FAULT = "run it again with --debug and report what it prints"
+
+
+def audit_report(
+    results: Sequence[Audited | Skipped], rules: Sequence[Rule], fail_on: str = "error", *, hashed: bool = False
+) -> Report:
+    """What an audit of some REFs gave. ``rules`` are all that there are; ``hashed``: whether contents were compared."""
+    known = {rule.code: rule for rule in rules}
+    repos = tuple(_repo(result, known) for result in results)
+    data = v1.AuditData(repos, _totals(repos), fail_on)
+    blocks: list[Block] = [_block(repo, several=len(repos) > 1) for repo in repos if repo.findings or repo.reason]
+    blocks.append(Lines((summary(data),)))
+    notes = () if hashed or not data.totals.audited else (_BLIND,)
+    title = _title(repos[0]) if len(repos) == 1 else f"Audit of {number_of(len(repos), 'checkpoint')}"
+    return Report(
+        "audit",
+        data,
+        title,
+        tuple(blocks),
+        notes,
+        rows=lambda: _rows(data),
+        columns=v1.FindingRowData.__struct_fields__,
+        objects=lambda: repos,
+    )
+
+
+def summary(data: v1.AuditData) -> str:
+    """One line on all of it."""
+    totals = data.totals
+    counts = [(totals.errors, "error"), (totals.warnings, "warning"), (totals.infos, "info")]
+    found = [number_of(count, noun) if noun != "info" else f"{count:,} info" for count, noun in counts if count]
+    parts = [listed(found) if found else "nothing found"]
+    if totals.wasted_bytes:
+        parts.append(f"up to {bytes_text(totals.wasted_bytes)} could be left out")
+    if totals.accepted:
+        parts.append(f"{number_of(totals.accepted, 'finding')} accepted by the baseline")
+    if totals.skipped:
+        parts.append(f"{number_of(totals.skipped, 'checkpoint')} skipped")
+    if totals.audited + totals.skipped > 1:
+        parts.append(f"{number_of(totals.audited, 'checkpoint')} audited")
+    return "; ".join(parts)
+
+
+def _repo(result: Audited | Skipped, known: dict[str, Rule]) -> v1.AuditedData:
+    if isinstance(result, Skipped):
+        return v1.AuditedData(
+            result.ref, None, "skipped", result.kind, result.reason, (), 0, result.requests, result.bytes_read
+        )
+    findings = tuple(_finding(finding, known) for finding in result.findings)
+    return v1.AuditedData(
+        result.ref, result.commit, "audited", None, None, findings, result.accepted, result.requests, result.bytes_read
+    )
+
+
+def _finding(finding: Finding, known: dict[str, Rule]) -> v1.FindingData:
+    rule = known.get(finding.rule)
+    name, fix = (rule.name, rule.fix) if rule is not None else ("rule-failed", _OUR_FAULT)
+    assert rule is not None or finding.rule == FAILED
+    return v1.FindingData(
+        finding.rule,
+        name,
+        str(finding.severity),
+        finding.message,
+        finding.path,
+        finding.tensor,
+        finding.wasted_bytes,
+        fix,
+    )
+
+
+def _totals(repos: Sequence[v1.AuditedData]) -> v1.AuditTotalsData:
+    findings = [finding for repo in repos for finding in repo.findings]
+    errors, warnings, infos = (sum(f.severity == severity for f in findings) for severity in Severity)
+    audited = sum(repo.status == "audited" for repo in repos)
+    return v1.AuditTotalsData(
+        audited=audited,
+        skipped=len(repos) - audited,
+        errors=errors,
+        warnings=warnings,
+        infos=infos,
+        accepted=sum(repo.accepted for repo in repos),
+        wasted_bytes=sum(finding.wasted_bytes for finding in findings),
+    )
+
+
+def _title(repo: v1.AuditedData) -> str:
+    return f"{repo.ref} @ {repo.commit[:12]}" if repo.commit else repo.ref
+
+
+def _block(repo: v1.AuditedData, *, several: bool) -> Block:
+    title = _title(repo) if several else ""
+    if repo.reason is not None:
+        return Remarks(title, (("", (Remark("skipped", repo.kind or "", repo.reason, ""),)),))
+    places = groupby(repo.findings, key=lambda finding: finding.path)
+    return Remarks(title, tuple((_place(path), tuple(map(_remark, found))) for path, found in places))
+
+
+def _place(path: str | None) -> str:
+    return "the whole checkpoint" if path is None else path
+
+
+def _remark(finding: v1.FindingData) -> Remark:
+    size = bytes_text(finding.wasted_bytes)
+    wasted = f" ({size} could be left out)" if finding.wasted_bytes and size not in finding.message else ""
+    return Remark(finding.severity, f"{finding.rule} {finding.name}", finding.message + wasted, finding.fix)
+
+
+def _rows(data: v1.AuditData) -> Iterator[v1.FindingRowData]:
+    for repo in data.repos:
+        for f in repo.findings:
+            yield v1.FindingRowData(repo.ref, f.rule, f.name, f.severity, f.message, f.path, f.tensor, f.wasted_bytes)
