@@ -23,7 +23,8 @@ class Active(msgspec.Struct, frozen=True):
 
     A token uses ``chosen`` of ``experts``; both are None in a model without routed experts. ``lookup`` are those
     of embeddings that only a row of is read; of a tied one, that is the head as well, there are none.
-    ``reason`` says why it is not known how many are used.
+    ``reason`` says why it is not known how many are used, ``disagreement`` where the config has another number of
+    experts than the header, whose number it then is.
     """
 
     routed: int
@@ -34,6 +35,7 @@ class Active(msgspec.Struct, frozen=True):
     chosen: int | None = None
     unexplained: int = 0
     reason: str = ""
+    disagreement: str = ""
 
     @property
     def total(self) -> int:
@@ -76,24 +78,36 @@ def active(counted: Count, config: Config) -> Active:
     experts, reason = _experts(rows, routed, settings)
     if not reason:
         chosen, reason = _chosen(settings, experts)
-        found = msgspec.structs.replace(found, experts=experts, chosen=chosen)
+        found = msgspec.structs.replace(
+            found, experts=experts, chosen=chosen, disagreement=_disagreement(settings, experts)
+        )
     if not reason and found.unexplained:
         reason = f"{found.unexplained:,} stored elements are packed, and it is not known how many parameters they are"
     return msgspec.structs.replace(found, reason=reason)
 
 
 def _experts(rows: Sequence[Row], routed: Sequence[Row], settings: Settings) -> tuple[int, str]:
-    """How many experts a layer has; what is wrong where the header does not bear the config out."""
+    """How many experts a layer has, by its routers before the config; what is wrong where neither fits the experts."""
     said = settings.number("experts")
-    seen = sorted({min(row.kind.shape) for row in rows if row.place.role == Role.ROUTER and row.kind.rank == 2})
-    experts = said or (seen[0] if len(seen) == 1 else 0)
-    if not experts:
+    seen = {min(row.kind.shape) for row in rows if row.place.role == Role.ROUTER and row.kind.rank == 2} - {0}
+    candidates = [*(seen if len(seen) == 1 else ()), *([said] if said else ())]
+    if not candidates:
         return 0, "neither config nor routers say how many experts there are"
-    misfit = next((row for row in routed if not _holds(row, experts)), None)
-    if misfit is not None:
-        shape = f"{misfit.kind.count:,} of {list(misfit.kind.shape)}"
-        return 0, f"the config says {experts} experts, and {misfit.kind.example[:80]!r} ({shape}) does not fit that"
-    return experts, ""
+    for experts in candidates:
+        if all(_holds(row, experts) for row in routed):
+            return experts, ""
+    experts = candidates[-1]
+    misfit = next(row for row in routed if not _holds(row, experts))
+    shape = f"{misfit.kind.count:,} of {list(misfit.kind.shape)}"
+    whose = "config says" if said else "routers have"
+    return 0, f"the {whose} {experts} experts, and {misfit.kind.example[:80]!r} ({shape}) does not fit that"
+
+
+def _disagreement(settings: Settings, experts: int) -> str:
+    said = settings.number("experts")
+    if not said or said == experts:
+        return ""
+    return f"the config says {said:,} experts, and the routers have {experts:,}: the routers count"
 
 
 def _holds(row: Row, experts: int) -> bool:

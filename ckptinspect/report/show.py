@@ -104,6 +104,8 @@ def _data(
 
 def _used(used: Active) -> Iterator[Note]:
     """What a token uses of a mixture of experts, where that is known."""
+    if used.disagreement:
+        yield Note("config-disagrees", used.disagreement)
     if used.routed and used.per_token is not None:
         sent = f"{used.chosen} of {used.experts} experts"
         without = f"; {used.per_token - used.lookup:,} without the embedding" if used.lookup else ""

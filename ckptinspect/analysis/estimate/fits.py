@@ -104,7 +104,9 @@ def _fit(subject: Subject, device: Device) -> Fit:
         return Fit(device, False, needed, 0, 0, few)
     bare = need.weights.value + OVERHEAD
     if bare > device.nbytes:
-        left = f"the weights alone take {bytes_text(need.weights.value)} of each device"
+        alone = need.weights.value > device.nbytes
+        what = "the weights alone" if alone else f"the weights and {bytes_text(OVERHEAD)} for the runtime"
+        left = f"{what} take {bytes_text(need.weights.value if alone else bare)} of each device"
         return Fit(device, False, needed, 0, 0, left)
     if reason:
         return Fit(device, fits=None, needed=needed, obstacle=reason)

@@ -61,6 +61,10 @@ def _figures(subject: Subject) -> Iterator[Estimate]:
         yield no_figure(trainable, Unit.PARAMETERS, reason)
         return
     yield from _trained(subject, targets)
+    for name in wanted:
+        if not any(_is_wanted(target, (name,)) for target in targets):
+            reason = "no linear layer is called so; of embeddings and heads no adapter is counted"
+            yield no_figure(f"for {quoted(name, 24)}", Unit.PARAMETERS, reason)
     yield from _memory(subject, targets, layers)
 
 

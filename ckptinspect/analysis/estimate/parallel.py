@@ -80,12 +80,18 @@ def on_device(load: Load, ways: Ways) -> Amount:
     tensor = Amount.of(ways.tensor, "tp")
     amount = Amount.of(load.divided, "divided").share(tensor)
     if load.keys:
-        amount += Amount.of(load.keys, "kv_weights").share(
-            Amount.of(min(ways.tensor, ways.heads or ways.tensor), "kv_ways")
-        )
+        amount += _keys(load.keys, ways)
     if load.experts:
         amount += _experts(load.experts, ways)
     return amount + Amount.of(load.repeated, "repeated")
+
+
+def _keys(nbytes: int, ways: Ways) -> Amount:
+    """The weights of keys and values, by whole heads: a device of three has three of eight."""
+    weights, most = Amount.of(nbytes, "kv_weights"), min(ways.tensor, ways.heads or ways.tensor)
+    if not ways.heads or ways.heads % most == 0:
+        return weights.share(Amount.of(most, "kv_ways"))
+    return weights * Amount.of(-(-ways.heads // most), "heads_each") // Amount.of(ways.heads, "kv_heads")
 
 
 def _experts(nbytes: int, ways: Ways) -> Amount:

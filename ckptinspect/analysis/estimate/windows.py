@@ -40,6 +40,8 @@ _ALL = frozenset(
 )
 # Windows that a config has and its class leaves aside unless ``use_sliding_window`` is true.
 _UNLESS_USED = ("qwen", "smollm3", "dots1", "glm", "internlm", "minimax")
+# The classes whose last layers read the keys and values of earlier ones (``num_kv_shared_layers``).
+_SHARING = ("gemma3n", "gemma4")
 _LLAMA4 = frozenset({"llama4", "llama4_text"})
 
 
@@ -53,7 +55,7 @@ class Reach(msgspec.Struct, frozen=True):
 
 def reach(settings: Settings, index: int, layers: int) -> Reach:
     """How far the layer of this index attends, of so many layers."""
-    shared = settings.number("shared_layers") or 0
+    shared = (settings.number("shared_layers") or 0) if settings.model_type.startswith(_SHARING) else 0
     if index >= layers - shared > 0 and shared:
         return Reach(SHARED)
     said = _said(settings, index)

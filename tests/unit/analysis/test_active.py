@@ -67,7 +67,6 @@ def test_how_many_experts_a_token_uses_stands_in_the_config_alone() -> None:
     ("config", "reason"),
     [
         ({"num_experts_per_tok": 5}, "the config has a token use 5 of 4 experts"),
-        ({"num_experts_per_tok": 2, "n_routed_experts": 5}, "the config says 5 experts, and "),
         ({"num_experts_per_tok": 2, "zero_expert_num": 1}, "some of the experts that a token is sent to do nothing"),
         ({"num_experts_per_tok": True}, "the config does not say how many experts a token uses"),
         ({"num_experts_per_tok": [2, 2]}, "the config does not say how many experts a token uses"),
@@ -84,6 +83,25 @@ def test_the_routers_say_how_many_experts_there_are() -> None:
     found = of(small(num_experts_per_tok=1, n_routed_experts=None))
 
     assert (found.experts, found.chosen) == (4, 1)
+
+
+def test_the_routers_count_where_the_config_has_another_number() -> None:
+    found = of(small(num_experts_per_tok=2, n_routed_experts=5))
+
+    assert (found.experts, found.per_token) == (4, of(small(num_experts_per_tok=2)).per_token)
+    assert found.disagreement == "the config says 5 experts, and the routers have 4: the routers count"
+
+
+def test_a_number_of_experts_that_divides_the_tensors_of_all_layers_is_not_believed() -> None:
+    """Four experts in each of two layers are eight tensors of a kind."""
+    tensors: Tensors = {}
+    for layer in range(2):
+        tensors |= matrix(f"model.layers.{layer}.mlp.gate", 4, 8)
+        for expert in range(4):
+            tensors |= matrix(f"model.layers.{layer}.mlp.experts.{expert}.up_proj", 16, 8)
+    found = of(checkpoint_of(tensors, {"num_experts": 8, "num_experts_per_tok": 2}))
+
+    assert (found.experts, found.used_of_routed) == (4, 2 * 2 * 16 * 8)
 
 
 def test_neither_config_nor_routers() -> None:

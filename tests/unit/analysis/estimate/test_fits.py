@@ -47,6 +47,13 @@ def test_the_cache_is_in_the_way() -> None:
     assert (found.longest_context, found.largest_batch) == (51_481, 0)
 
 
+def test_the_runtime_is_in_the_way_where_the_weights_alone_would_fit() -> None:
+    (found,) = fit(llama_3_1_8b(), "17GB")
+
+    assert found.fits is False
+    assert found.obstacle == "the weights and 1.07 GB for the runtime take 17.13 GB of each device"
+
+
 def test_the_weights_are_in_the_way() -> None:
     (found,) = fit(llama_3_1_8b(), "16GB")
 

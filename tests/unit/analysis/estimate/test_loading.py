@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from ckptinspect.analysis.estimate.asked import Asked, dtype_named
-from ckptinspect.analysis.estimate.parallel import Ways, loads, on_device, stage_layers
+from ckptinspect.analysis.estimate.parallel import Load, Ways, loads, on_device, stage_layers
 from ckptinspect.analysis.estimate.subject import Subject
 from tests.checkpoints import (
     bloom_1b4_zh,
@@ -159,3 +159,11 @@ def test_what_one_device_holds_is_a_part_of_the_whole() -> None:
 
     assert 0 < largest < subject.counted.total.nbytes
     assert Counter(type(on_device(load, ways).value) for load in found) == {int: 2}
+
+
+def test_keys_and_values_go_by_whole_heads_where_the_devices_do_not_divide_them() -> None:
+    """Eight heads over three devices: one of them has three."""
+    weights = 2 * 32 * 1024 * 4096 * 2
+
+    assert on_device(Load(keys=weights), Ways(tensor=3, expert=1, heads=8, experts=None)).value == weights * 3 // 8
+    assert on_device(Load(keys=weights), Ways(tensor=4, expert=1, heads=8, experts=None)).value == weights // 4

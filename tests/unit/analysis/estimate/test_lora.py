@@ -68,6 +68,16 @@ def test_packed_layers_are_adapted_by_their_logical_shapes(packed: str) -> None:
     assert figures(real(f"Llama-3.1-8B-Instruct.{packed}"), "lora")[TRAINABLE].value == 41_943_040
 
 
+def test_a_target_that_no_layer_is_called_by_is_told_beside_those_that_there_are() -> None:
+    found = figures(llama_3_1_8b(), "lora", Asked(rank=8, targets=("q_proj", "v_proj", "lm_head")))
+
+    assert found[TRAINABLE].value == 3_407_872
+    assert found["for 'lm_head'"].value is None
+    assert found["for 'lm_head'"].reason == (
+        "no linear layer is called so; of embeddings and heads no adapter is counted"
+    )
+
+
 def test_an_adapter_tells_its_rank_its_targets_and_its_base() -> None:
     found = figures(real("lora-llama-3.1-8b-r16"), "lora")
 

@@ -34,9 +34,11 @@ def kinds(layers: int, **config: object) -> str:
         ({"model_type": "llama4_text", "attention_chunk_size": 8192}, "CCCFCC"),
         ({"model_type": "llama4_text", "attention_chunk_size": 8192, "no_rope_layers": [1, 0, 1, 0, 1, 0]}, "CFCFCF"),
         ({"model_type": "gpt_neo", "attention_layers": ["global", "local"] * 3, "window_size": 256}, "FSFSFS"),
-        ({"num_kv_shared_layers": 2}, "FFFF--"),
-        ({"num_kv_shared_layers": 6}, "FFFFFF"),
-        ({"num_kv_shared_layers": 99}, "FFFFFF"),
+        ({"model_type": "gemma3n_text", "layer_types": ["full_attention"] * 6, "num_kv_shared_layers": 2}, "FFFF--"),
+        ({"model_type": "gemma3n_text", "layer_types": ["full_attention"] * 6, "num_kv_shared_layers": 6}, "FFFFFF"),
+        ({"model_type": "gemma3n_text", "layer_types": ["full_attention"] * 6, "num_kv_shared_layers": 99}, "FFFFFF"),
+        # No class but those two has such layers.
+        ({"model_type": "llama", "num_kv_shared_layers": 2}, "FFFFFF"),
         ({"text_config": {"model_type": "gemma2", "sliding_window": 4096}}, "SFSFSF"),
     ],
 )
