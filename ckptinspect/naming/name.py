@@ -6,6 +6,7 @@ them as well.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -124,9 +125,13 @@ def holds_adapter(templates: Iterable[str]) -> bool:
     >>> holds_adapter(["model.layers..mlp.fc.weight"]), holds_adapter(["model.layers..mlp.fc.lora_A.weight"])
     (False, True)
     """
-    return any(
-        template.startswith(FLAT_PREFIXES) or not _TOLD_BY.isdisjoint(template.split(".")) for template in templates
-    )
+    return any(map(_is_of_adapter, templates))
+
+
+# The shards of a checkpoint have their templates in common.
+@lru_cache(4096)
+def _is_of_adapter(template: str) -> bool:
+    return template.startswith(FLAT_PREFIXES) or not _TOLD_BY.isdisjoint(template.split("."))
 
 
 def unwrapped(template: str) -> tuple[str, ...]:
