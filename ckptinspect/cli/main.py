@@ -34,6 +34,7 @@ VERBS = (
     Verb("tree", "Draw the module tree, repeated layers folded."),
     Verb("formula", "Derive the closed form of the parameter count."),
     Verb("estimate", "Estimate memory and FLOPs to load, run and train it."),
+    Verb("bench", "Measure how fast it loads, beside what storage, memory and link could do."),
     Verb("snapshot", "Keep the headers, config and index in one small file."),
     Verb("dtypes", "Explain the number formats."),
 )

@@ -20,4 +20,6 @@ def written(value: Cell, column: Column) -> str:
         return bytes_text(value)
     if column.format is Format.SHORT_COUNT and isinstance(value, int):
         return count_text(value)
+    if column.format is Format.DECIMAL:
+        return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"

@@ -22,6 +22,7 @@ class Format(StrEnum):
     SHORT_BYTES = "short bytes"
     SHARE = "share"
     NUMBER = "number"
+    DECIMAL = "decimal"
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -134,7 +135,24 @@ class Figures(msgspec.Struct, frozen=True):
     legend: str
 
 
-Block = Table | Sum | Tree | Lines | Formulas | Figures
+class Series(msgspec.Struct, frozen=True):
+    """Measured values under one name."""
+
+    label: str
+    values: tuple[float, ...]
+
+
+class Plot(msgspec.Struct, frozen=True):
+    """Each value of each series as a dot on one scale from 0, with named lines across. Where nothing can be drawn
+    it is left out: all that it shows stands in a table as well.
+    """
+
+    title: str
+    series: tuple[Series, ...]
+    lines: tuple[tuple[str, float], ...] = ()
+
+
+Block = Table | Sum | Tree | Lines | Formulas | Figures | Plot
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from ckptinspect.report.document import (
     Format,
     Formulas,
     Lines,
+    Plot,
     Report,
     Sum,
     Table,
@@ -42,6 +43,9 @@ tfoot td { font-weight: 600; border-bottom: 0; border-top: 2px solid var(--line)
 .tree li:not(:has(> details)) { padding-left: 1.1em; }
 .tree .figures { opacity: .7; } details > summary { cursor: pointer; }
 .notes { padding-left: 1.2rem; } p { overflow-wrap: anywhere; }
+svg { font: 12px system-ui, sans-serif; fill: currentColor; } svg .dot { fill-opacity: .55; }
+svg .scale { stroke: var(--line); }
+svg .limit { stroke: #c2410c; stroke-dasharray: 4 3; } svg .limit-name { fill: #c2410c; }
 @media print { body { max-width: none; margin: 0; } }
 """
 
@@ -174,3 +178,11 @@ def _figure(figure: Figure) -> str:
     derivation = [_text(part) for part in figure.derivation]
     as_name = _class(Column("formula", Format.NAME), max(derivation, key=len))
     return f"<tr><td>{_text(figure.name)}</td>{numbers}<td{as_name}>{'<br>'.join(derivation)}</td></tr>"
+
+
+@_lines.register
+def _(block: Plot) -> Iterator[str]:
+    from ckptinspect.report.plot import svg
+
+    yield f"<h2>{_text(block.title)}</h2>"
+    yield f'<div class="wide">{svg(block)}</div>'

@@ -5,7 +5,7 @@ from functools import singledispatch
 from typing import TextIO
 
 from ckptinspect.report.cells import written
-from ckptinspect.report.document import Branch, Cell, Column, Figures, Formulas, Lines, Report, Sum, Table, Tree
+from ckptinspect.report.document import Branch, Cell, Column, Figures, Formulas, Lines, Plot, Report, Sum, Table, Tree
 from ckptinspect.text import bytes_text, escaped
 
 _ACTIVE = str.maketrans({char: f"\\{char}" for char in "\\`*_{}[]<>()#+!|~$&"})
@@ -15,6 +15,8 @@ def render(report: Report, out: TextIO) -> None:
     """Write a report as Markdown; names from files come out as text, whatever markup they hold."""
     out.write(f"## {_text(report.title)}\n")
     for block in report.blocks:
+        if isinstance(block, Plot):
+            continue
         out.write("\n")
         out.writelines(f"{line}\n" for line in _lines(block))
     if report.notes:
