@@ -112,7 +112,8 @@ def _matching(patterns: Iterable[str], methods: Sequence[Method], name: Callable
 def _unfit(method: Method, gpu: Gpu, subject: Subject, *, by_name: bool) -> str | None:
     """Why a method cannot be run; None where it can, empty where it is only not called for."""
     if gpu.spec is None and not method.on_cpu:
-        return gpu.why or "it loads to a GPU, and --device cpu was asked for"
+        wanted = by_name or method.role is Role.PEER
+        return gpu.why or ("it loads to a GPU, and --device cpu was asked for" if wanted else "")
     if (why := method.unavailable()) is not None:
         return why
     if gpu.spec is not None and not method.on_gpu:

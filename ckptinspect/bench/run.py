@@ -24,7 +24,7 @@ from ckptinspect.bench.trial import FailedError, FileChangedError, Process, Requ
 from ckptinspect.errors import UnavailableError
 
 _PROBE_SECONDS = 60.0
-_CLOSE = 0.9
+_CLOSE = 0.75
 
 
 class Step(NamedTuple):
@@ -285,7 +285,7 @@ class _Run:
 
 
 def chosen(speeds: Mapping[int, float]) -> int:
-    """The number of threads to go on with: one a processor, unless another number was faster by more than a tenth.
+    """The number of threads to go on with: one a processor, unless another number was faster by more than a third.
 
     >>> chosen({1: 1.0, 64: 2.0}), chosen({1: 2.0, 64: 1.0})
     (64, 1)

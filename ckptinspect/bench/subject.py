@@ -65,8 +65,8 @@ def _warnings(targets: Sequence[Target], left_out: int, max_bytes: int) -> list[
     found = []
     if left_out:
         size = bytes_text(sum(target.size for target in targets))
-        what = f"measured on the first {number_of(len(targets), 'file')} ({size}); {left_out} more would go beyond"
-        found.append(f"{what} --max-bytes ({bytes_text(max_bytes)})")
+        what = f"measured on {len(targets)} of {number_of(len(targets) + left_out, 'file')} ({size})"
+        found.append(f"{what}: the others would go beyond --max-bytes ({bytes_text(max_bytes)})")
     if holes := sum(target.hole_bytes for target in targets):
         found.append(f"{bytes_text(holes)} of the files are holes, which read without a disk")
     return found

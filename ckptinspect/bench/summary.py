@@ -200,8 +200,8 @@ def summaries(trials: Sequence[Trial], subject: Subject, gpu: Gpu) -> list[Summa
 
 
 def _baseline(first: Trial, groups: Mapping[tuple[str, str], list[Trial]]) -> Sequence[Trial]:
-    """The trials of the loader that most programs use, among those that were run."""
-    names = [name for name in _BASELINES if (first.cache, name) in groups]
+    """The trials of the loader that most programs use, among those that did load."""
+    names = [name for name in _BASELINES if _proved(groups.get((first.cache, name), ()))]
     return groups[first.cache, names[0]] if names and names[0] != first.method else ()
 
 

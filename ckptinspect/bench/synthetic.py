@@ -9,7 +9,7 @@ from ckptinspect.errors import AccessError, RefError, SourceError
 from ckptinspect.text import bytes_text
 
 _BLOCK = 1 << 24
-_HIDDEN = 4096
+_SMALL = 1 << 30
 _LEAST = 1 << 20
 _SPARED = 1 << 30
 
@@ -21,14 +21,14 @@ def shapes(nbytes: int) -> dict[str, tuple[int, int]]:
     1048576
     """
     found: dict[str, tuple[int, int]] = {}
-    left, layer = nbytes // 2, 0
-    sizes = (("mlp.down_proj", 14336), ("self_attn.q_proj", 4096), ("self_attn.k_proj", 1024), ("input_layernorm", 1))
-    while left >= _HIDDEN:
-        for name, rows in sizes:
-            rows = min(rows, left // _HIDDEN)  # noqa: PLW2901 - the last ones are what there is room for
-            if rows:
-                found[f"model.layers.{layer}.{name}.weight"] = (rows, _HIDDEN)
-                left -= rows * _HIDDEN
+    width = 4096 if nbytes >= _SMALL else 512
+    left, layer = nbytes // 2 // width, 0
+    sizes = (("mlp.down_proj", 7 * width // 2), ("q_proj", width), ("k_proj", width // 4), ("input_layernorm", 1))
+    while left:
+        for name, most in sizes:
+            if rows := min(most, left):
+                found[f"model.layers.{layer}.{name}.weight"] = (rows, width)
+                left -= rows
         layer += 1
     return found
 

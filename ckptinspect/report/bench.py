@@ -17,6 +17,7 @@ _TITLES = {
     Cache.WARM: "Warm: all of it in the page cache",
     Cache.AS_IS: "As it was: the page cache untouched",
 }
+_BYTES = {"unchecked": "–"}
 _LIMIT_COLUMNS = (
     Column("limit", Format.NAME),
     Column("GB/s", Format.DECIMAL),
@@ -24,7 +25,6 @@ _LIMIT_COLUMNS = (
     Column("most", Format.DECIMAL, spare=1),
     Column("how", Format.TEXT),
 )
-_ABSENT_COLUMNS = (Column("not measured", Format.NAME), Column("why", Format.TEXT))
 
 
 def bench_report(outcome: Outcome) -> Report:
@@ -56,7 +56,7 @@ def _blocks(data: v1.BenchData) -> Iterator[Block]:
             yield from _reasons(rows)
             yield _plot(cache, rows, data)
     if absent := _absent(data.skipped):
-        yield Table(_ABSENT_COLUMNS, absent)
+        yield Lines(("Not measured", *absent))
 
 
 def _limit_row(limit: v1.LimitData) -> Sequence[Cell]:
@@ -89,7 +89,7 @@ def _row(row: v1.MethodData) -> Sequence[Cell]:
     return (
         *(row.method, *figures, of_limit.median if of_limit is not None else None),
         *(_interval(of_limit), _versus(row), row.cpu_seconds_per_gb, row.threads),
-        *(row.destination, f"{row.proved}/{row.rounds}", row.bytes),
+        *(row.destination, f"{row.proved}/{row.rounds}" if row.rounds else "", _BYTES.get(row.bytes, row.bytes)),
     )
 
 
@@ -133,12 +133,12 @@ def _plot(cache: Cache, rows: Sequence[v1.MethodData], data: v1.BenchData) -> Pl
     return Plot(f"{_TITLES[cache].partition(':')[0]}: GB/s, a dot a round", tuple(series), lines)
 
 
-def _absent(skipped: Sequence[v1.SkippedData]) -> list[Sequence[Cell]]:
+def _absent(skipped: Sequence[v1.SkippedData]) -> list[str]:
     """What was not measured, a line for each reason."""
     by_reason: dict[str, list[str]] = {}
     for item in skipped:
         by_reason.setdefault(item.reason, []).append(item.method or item.cache or item.path or "")
-    return [(", ".join(names), reason) for reason, names in by_reason.items()]
+    return [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def _notes(data: v1.BenchData) -> Iterator[str]:
@@ -149,8 +149,7 @@ def _notes(data: v1.BenchData) -> Iterator[str]:
     above = [row for row in data.summary if row.above_limit and row.verdict == Verdict.MEASURED]
     if above:
         names = few([f"{row.method} ({row.cache})" for row in above])
-        times = f"above {TOLERANCE} × the best of their limit"
-        yield f"{names}: rounds {times}; the storage gave more then than when its limit was taken"
+        yield f"{names}: single rounds above {TOLERANCE} × the best that their limit gave: it was held back by others"
     if any(row.destination == Destination.RING and row.speed is not None for row in data.summary):
         yield "into ring: read through buffers used again and again, as a copy to a device would; no tensor is kept"
     if any(row.verdict == Verdict.IMPOSSIBLE for row in data.summary):

@@ -115,7 +115,7 @@ def _draw(axes: Any, plot: Plot) -> None:
     for name, value in plot.lines:
         axes.axvline(value, color="C1", linestyle="--", label=escaped(name))
     axes.set_yticks(range(len(labels)), labels)
-    axes.invert_yaxis()
+    axes.set_ylim(max(len(labels), 1) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_title(escaped(plot.title), loc="left", fontsize=10)
     if plot.lines:

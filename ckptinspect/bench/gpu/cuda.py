@@ -1,14 +1,13 @@
 """The six calls on an NVIDIA device, by the driver's API through cuda-bindings."""
 
 import ctypes
-from enum import Enum
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from ckptinspect.bench.gpu.base import Device, DeviceFacts, Event, Registration
-from ckptinspect.bench.gpu.link import link_of, numa_of
+from ckptinspect.bench.gpu.link import driver_version, link_of, numa_of
 from ckptinspect.errors import UnavailableError
 
 # Registering memory that is mapped to be read only (cuda.h).
@@ -36,10 +35,11 @@ class CudaDevice(Device):
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - see below
-            # cuda-bindings raises kinds of its own where it finds no driver library.
-            words = " ".join(str(error).split())
+            # cuda-bindings has kinds of its own for a driver library that is not there.
+            words = " ".join(str(error).split())[:150]
+            absent = "NotFound" in type(error).__name__
             raise UnavailableError(
-                f"no NVIDIA driver: {words[:150]}", hint="CPU methods need none (--device cpu)"
+                "no NVIDIA driver is installed" if absent else f"the NVIDIA driver does not answer: {words}"
             ) from None
         self._device = _asked(driver.cuDeviceGet(index), "cuDeviceGet", f"cuda:{index}")
         self._context = _asked(driver.cuDevicePrimaryCtxRetain(self._device), "cuDevicePrimaryCtxRetain")
@@ -95,7 +95,7 @@ class CudaDevice(Device):
         bus = _text(_asked(driver.cuDeviceGetPCIBusId(16, device), "cuDeviceGetPCIBusId")).lower()
         return DeviceFacts(
             name=_text(name),
-            driver=f"CUDA {version // 1000}.{version % 1000 // 10}",
+            driver=f"{driver_version() or 'unknown'} (CUDA {version // 1000}.{version % 1000 // 10})",
             memory=int(total),
             free=int(free),
             bus=bus,
@@ -118,13 +118,13 @@ def _asked(answer: tuple[Any, ...], call: str, what: str | None = None) -> Any:
     """The value of a driver call; UnavailableError in the driver's words where it has failed."""
     status, *values = answer
     if int(status) != 0:
-        name = status.name if isinstance(status, Enum) else str(status)
-        raise UnavailableError(f"{call} failed: {name}", what)
+        raise UnavailableError(f"{call} failed: {getattr(status, 'name', status)}", what)
     return values[0] if len(values) == 1 else values
 
 
-def _text(value: object) -> str:
-    return (value.decode(errors="replace") if isinstance(value, bytes) else str(value)).rstrip("\x00").strip()
+def _text(value: bytes) -> str:
+    """The text in a buffer that the driver has filled: what follows its end was there before."""
+    return value.partition(b"\0")[0].decode(errors="replace").strip()
 
 
 def address_of(memory: memoryview) -> int:
