@@ -122,7 +122,8 @@ def _unfit(method: Method, gpu: Gpu, subject: Subject, *, by_name: bool) -> str 
         return (
             f"the device has {bytes_text(gpu.facts.free)} free, and {bytes_text(subject.tensor_bytes)} are to be loaded"
         )
-    return _too_large(method.copies * subject.tensor_bytes if gpu.spec is None else 0)
+    to_gpu = gpu.spec is not None and method.on_gpu
+    return _too_large(0 if to_gpu else method.copies * subject.tensor_bytes)
 
 
 def _too_large(nbytes: float) -> str | None:

@@ -1,8 +1,7 @@
 """Rounds of loads in random order: the cache set for each, the limits taken in every round, the warmth given back."""
 
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple, Protocol
@@ -10,7 +9,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from ckptinspect.bench import cache_state
-from ckptinspect.bench.base import Cache, Job, Method, Role
+from ckptinspect.bench.base import Cache, Job, Method
 from ckptinspect.bench.files import FileSystem
 from ckptinspect.bench.gpu.base import Link
 from ckptinspect.bench.gpu.link import cpus_of
@@ -18,13 +17,14 @@ from ckptinspect.bench.host import Host, host, versions
 from ckptinspect.bench.messages import Describe, Described
 from ckptinspect.bench.methods import LIMITS, all_methods
 from ckptinspect.bench.plan import MOST_ROUNDS, ROUNDS, Gpu, Plan, Settings, planned
+from ckptinspect.bench.process import FailedError, Process, Tick
 from ckptinspect.bench.subject import Found, Skipped
 from ckptinspect.bench.summary import LimitSummary, Summary, bounds_of, link_of, settled, summaries
-from ckptinspect.bench.trial import FailedError, FileChangedError, Process, Request, Subject, Tick, Trial, measure
+from ckptinspect.bench.trial import FileChangedError, Request, Subject, Trial, measure
+from ckptinspect.bench.tuning import bound_on, threads_by_bound
 from ckptinspect.errors import UnavailableError
 
 _PROBE_SECONDS = 60.0
-_CLOSE = 0.75
 
 
 class Step(NamedTuple):
@@ -151,7 +151,7 @@ class _Run:
         self.trials: list[Trial] = []
         self.skipped: list[Skipped] = []
         self.warnings: list[str] = []
-        self.threads: dict[tuple[str, Cache], int] = {}
+        self.threads: dict[str, int] = {}
         self.failed: set[str] = set()
         self.began = time.monotonic()
         self.longest = 0.0
@@ -162,7 +162,7 @@ class _Run:
         most = self.settings.rounds or MOST_ROUNDS
         try:
             self._round(0, self._warm_up(), wanted)
-            self._choose_threads()
+            self.threads = threads_by_bound(self.trials)
             for number in range(1, most + 1):
                 if number > 1 and self._elapsed + self.longest > self.settings.budget:
                     self._stopped_early(number - 1, wanted)
@@ -218,16 +218,8 @@ class _Run:
     def _threads(self, method: Method, cache: Cache) -> int:
         if not method.threaded:
             return 1
-        known = self.threads.get((_like(method, cache), cache), self.threads.get((_like(method, cache), Cache.WARM)))
-        return known or self.settings.threads[len(self.settings.threads) // 2]
-
-    def _choose_threads(self) -> None:
-        """Settle the number of threads by how the limits did in the warm-up; methods like them take the same."""
-        speeds: dict[tuple[str, Cache], dict[int, float]] = {}
-        for trial in self.trials:
-            if trial.role == Role.LIMIT and trial.gbps is not None and trial.threads is not None:
-                speeds.setdefault((trial.method, Cache(trial.cache)), {})[trial.threads] = trial.gbps
-        self.threads = {key: chosen(tried) for key, tried in speeds.items()}
+        tried = self.settings.threads
+        return self.threads.get(bound_on(method, cache), tried[len(tried) // 2])
 
     def _round(self, number: int, loads: Sequence[_Load], rounds: int) -> None:
         ordered = [
@@ -282,24 +274,3 @@ class _Run:
             return cpus_of(int(self.settings.numa))
         facts = self.gpu.facts
         return cpus_of(facts.numa) if facts is not None and facts.numa is not None else ()
-
-
-def chosen(speeds: Mapping[int, float]) -> int:
-    """The number of threads to go on with: one a processor, unless another number was faster by more than a third.
-
-    >>> chosen({1: 1.0, 64: 2.0}), chosen({1: 2.0, 64: 1.0})
-    (64, 1)
-    """
-    best = max(speeds.values())
-    close = [threads for threads, speed in speeds.items() if speed >= _CLOSE * best]
-    cpus = len(os.sched_getaffinity(0))
-    return min(close, key=lambda threads: (abs(threads - cpus), threads))
-
-
-def _like(method: Method, cache: Cache) -> str:
-    """The limit whose pattern of access a method shares."""
-    if not method.reads_files:
-        return method.name
-    if cache is Cache.COLD:
-        return "limit-storage:direct" if method.bypasses_cache else "limit-storage:buffered"
-    return "limit-memcpy"

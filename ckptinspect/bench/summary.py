@@ -14,6 +14,7 @@ from ckptinspect.bench.gpu.base import Link
 from ckptinspect.bench.plan import Gpu
 from ckptinspect.bench.statistics import Comparison, Spread, compared, spread_of
 from ckptinspect.bench.trial import Subject, Trial
+from ckptinspect.bench.tuning import limit_of
 from ckptinspect.text import number_of
 
 TOLERANCE = 1.05
@@ -55,7 +56,8 @@ class Summary(msgspec.Struct, frozen=True):
     """One method in one state of the cache.
 
     ``speed`` (GB/s) is of the rounds whose state was proved, None where the verdict says why there is none.
-    ``of_limit`` and ``versus`` are ratios round by round, to ``limit`` and to ``baseline``.
+    ``of_limit`` and ``versus`` are ratios round by round, to ``limit`` and to ``baseline``; ``limit_comparison`` and
+    ``comparison`` say what they show.
     """
 
     method: str
@@ -68,6 +70,7 @@ class Summary(msgspec.Struct, frozen=True):
     speed: Spread | None
     limit: str | None
     of_limit: Spread | None
+    limit_comparison: Comparison | None
     baseline: str | None
     versus: Spread | None
     comparison: Comparison | None
@@ -138,7 +141,7 @@ def bounds_of(trials: Sequence[Trial], subject: Subject, gpu: Gpu) -> Bounds:
     for trial in trials:
         if trial.role != Role.LIMIT or trial.gbps is None or not _counts(trial, subject.nbytes):
             continue
-        best = taken.setdefault(trial.method.removeprefix("limit-").partition(":")[0], {})
+        best = taken.setdefault(limit_of(trial.method), {})
         best[trial.round] = max(best.get(trial.round, (0.0, "")), (trial.gbps, _how(trial)))
     found = {name: _limit(name, rounds) for name, rounds in taken.items()}
     link = link_of(trials, gpu)
@@ -213,6 +216,7 @@ def _summary(group: Sequence[Trial], baseline: Sequence[Trial], bounds: Bounds, 
     kept = proved if verdict is Verdict.MEASURED else []
     under = {trial.round: bound for trial in kept if (bound := bounds.of(trial)) is not None}
     names = [name for name, _ in under.values()]
+    of_limit = spread_of([t.gbps / under[t.round][1] for t in kept if t.gbps and t.round in under])
     versus = _versus(kept, baseline)
     return Summary(
         method=first.method,
@@ -224,7 +228,8 @@ def _summary(group: Sequence[Trial], baseline: Sequence[Trial], bounds: Bounds, 
         proved=len(proved),
         speed=spread_of([trial.gbps for trial in kept if trial.gbps]),
         limit=max(sorted(set(names)), key=names.count, default=None),
-        of_limit=spread_of([t.gbps / under[t.round][1] for t in kept if t.gbps and t.round in under]),
+        of_limit=of_limit,
+        limit_comparison=compared(of_limit) if of_limit is not None else None,
         baseline=baseline[0].method if versus is not None else None,
         versus=versus,
         comparison=compared(versus) if versus is not None else None,

@@ -1,15 +1,9 @@
 """One load in a process of its own: the state of the cache set and looked up, the clock, the proof, the bytes."""
 
 import os
-import select
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -18,35 +12,21 @@ from ckptinspect.bench.base import Cache, Job, Method, Role, Target
 from ckptinspect.bench.cache_state import Evidence, Residency, Verdict
 from ckptinspect.bench.contention import Contention
 from ckptinspect.bench.files import FileSystem, file_system_of, identity_of, opened, same_file, sectors_read
-from ckptinspect.bench.messages import Answer, Described, Failed, Go, Look, Looked, Prepare, Question, Ready, Timed
+from ckptinspect.bench.messages import Go, Look, Looked, Prepare, Ready, Timed
+from ckptinspect.bench.process import FailedError, Process, Tick
 from ckptinspect.bench.verify import Check, Window, compared, spans_of, windows
 from ckptinspect.errors import CkptInspectError
 from ckptinspect.model import Header
-from ckptinspect.text import escaped
 
-A = TypeVar("A", Ready, Timed, Looked, Described)
-Tick = Callable[[int], None]
-"""Called a few times a second, while a load runs, with the number of its process."""
-
-_TICK = 0.2
 _SETUP_SECONDS = 300.0
 _SLOWEST = 20e6
 _WARM_ENOUGH = 0.999
-_SIGNALS = {
-    signal.SIGBUS: "the file shrank under the map (SIGBUS)",
-    signal.SIGKILL: "it was killed; the machine may have run out of memory (SIGKILL)",
-    signal.SIGSEGV: "it crashed (SIGSEGV)",
-}
 
 
 class FileChangedError(CkptInspectError):
     """A file is no longer the one that the run began with."""
 
     kind = "source"
-
-
-class FailedError(Exception):
-    """The process of a trial has given up; the message says why."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -166,74 +146,6 @@ class Request(NamedTuple):
     cache: Cache
     check: Check
     seed: int
-
-
-class Process:
-    """The process of a trial, seen from here. Ends with the block, whatever happens in it."""
-
-    def __init__(self) -> None:
-        read, write = os.pipe()
-        self._answers = os.fdopen(read, "rb")
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        command = [sys.executable, "-m", "ckptinspect.bench.worker", str(write)]
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=(write,),
-                # A Ctrl-C is for the parent, which ends this process itself.
-                start_new_session=True,
-            )
-        finally:
-            os.close(write)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._answers.close()
-        self._errors.close()
-
-    def ask(self, question: Question, kind: type[A], within: float, tick: Tick | None = None) -> A:
-        """The answer to a question; FailedError where there is another or none within so many seconds."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(msgspec.json.encode(question) + b"\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise FailedError(self._end()) from None
-        self._wait(within, tick)
-        line = self._answers.readline()
-        if not line:
-            raise FailedError(self._end())
-        answer: Answer = msgspec.json.decode(line, type=Answer)
-        if isinstance(answer, Failed):
-            raise FailedError(answer.reason)
-        assert isinstance(answer, kind)
-        return answer
-
-    def _wait(self, within: float, tick: Tick | None) -> None:
-        until = time.monotonic() + within
-        while not select.select([self._answers], [], [], _TICK if tick is not None else within)[0]:
-            if time.monotonic() >= until:
-                raise FailedError(f"it did not end within {within:.0f} seconds")
-            if tick is not None:
-                tick(self._process.pid)
-
-    def _end(self) -> str:
-        """Why the process is no more, in words."""
-        code = self._process.wait()
-        if code < 0:
-            return _SIGNALS.get(signal.Signals(-code), f"it was ended by signal {-code}")
-        self._errors.seek(0)
-        lines = self._errors.read()[-2000:].decode(errors="replace").strip().splitlines()
-        return f"it ended with {code}" + (f": {escaped(lines[-1])}" if lines else "")
 
 
 def measure(request: Request, subject: Subject, tick: Tick | None = None) -> Trial:

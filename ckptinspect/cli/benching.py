@@ -27,6 +27,7 @@ from ckptinspect.text import bytes_text, escaped, quoted
 _CODES = {"usage": USAGE, "source": SOURCE, "format": FORMAT}
 _DEVICE = re.compile(r"auto|cpu|cuda(?::[0-9]{1,3})?")
 _MOST_THREADS = 16
+_TOLD = 20
 
 
 def settings_of(
@@ -128,9 +129,11 @@ def drawn(report: Report, path: str) -> None:
 def finished(outcome: Outcome) -> int:
     """Say which files could not be measured; the exit code."""
     files = [item for item in outcome.skipped if item.path is not None]
-    for item in files:
+    for item in files[:_TOLD]:
         told = item.reason if item.reason.startswith(item.path or "") else f"{item.path}: {item.reason}"
         sys.stderr.write(f"error: {escaped(told)}\n")
+    if len(files) > _TOLD:
+        sys.stderr.write(f"error: {len(files) - _TOLD} more files could not be measured\n")
     wrong = any(trial.bytes == "differ" for trial in outcome.trials)
     if files and not outcome.trials:
         return max(_CODES.get(item.kind or "", SOURCE) for item in files)

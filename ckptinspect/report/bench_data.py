@@ -160,6 +160,7 @@ def _method(summary: Summary) -> v1.MethodData:
         speed=_spread(summary.speed),
         limit=summary.limit,
         of_limit=_spread(summary.of_limit),
+        limit_comparison=summary.limit_comparison,
         baseline=summary.baseline,
         versus_baseline=_spread(summary.versus),
         comparison=summary.comparison,

@@ -162,7 +162,8 @@ class MethodData(msgspec.Struct, frozen=True):
 
     ``verdict`` is measured, unproven, ``bypasses cache``, failed, ``wrong bytes: speed withheld`` or ``IMPOSSIBLE: not
     a load``; ``speed`` (GB/s) is there where it was measured. ``of_limit`` and ``versus_baseline`` are ratios round
-    by round; ``comparison`` is faster, slower, ``no difference shown`` or ``too few rounds``.
+    by round; ``limit_comparison`` and ``comparison`` say what they show: faster, slower, ``no difference shown`` or
+    ``too few rounds``.
     """
 
     method: str
@@ -177,6 +178,7 @@ class MethodData(msgspec.Struct, frozen=True):
     speed: SpreadData | None
     limit: str | None
     of_limit: SpreadData | None
+    limit_comparison: str | None
     baseline: str | None
     versus_baseline: SpreadData | None
     comparison: str | None

@@ -15,7 +15,7 @@ from ckptinspect.bench.methods.limits import Memcpy, StorageBuffered, StorageDir
 from ckptinspect.bench.methods.link import HostToDevice
 from ckptinspect.bench.methods.mapped import MmapCopy
 from ckptinspect.bench.methods.read import DirectFull, DirectRing, ReadFull, ReadRing
-from ckptinspect.bench.run import Outcome, chosen
+from ckptinspect.bench.run import Outcome
 from ckptinspect.bench.summary import Summary, Verdict
 from ckptinspect.bench.verify import Check
 from ckptinspect.errors import UnavailableError
@@ -309,18 +309,6 @@ class in_memory:  # noqa: N801 - reads as a function
 
     def __exit__(self, *_: object) -> None:
         self.copy.unlink()
-
-
-@pytest.mark.parametrize(
-    ("speeds", "expected"),
-    [({1: 1.0, 2: 0.8, 4: 0.9}, 2), ({1: 1.0, 2: 0.5, 4: 0.5}, 1), ({1: 1.0, 2: 1.1, 4: 2.0}, 4), ({8: 1.0}, 8)],
-)
-def test_one_thread_a_processor_unless_another_number_is_faster_by_far(
-    speeds: dict[int, float], expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
-
-    assert chosen(speeds) == expected
 
 
 @pytest.fixture(autouse=True)

@@ -72,6 +72,7 @@ def test_a_ratio_is_taken_round_by_round() -> None:
     assert found.verdict == Verdict.MEASURED
     assert found.of_limit is not None
     assert (found.limit, found.of_limit.median, found.of_limit.mad) == ("storage", 0.5, 0.0)
+    assert found.limit_comparison == Comparison.SLOWER
     assert found.speed is not None
     assert found.speed.median == 1.0
     assert (found.rounds, found.proved) == (7, 7)
