@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from ckptinspect.bench.verify import Check
-from ckptinspect.cli.options import DebugOpt, FormatOpt, NoColorOpt, OutputFormat, OutputOpt, QuietOpt
-from ckptinspect.cli.output import emit
+from ckptinspect.cli.output import Writer
 
 EXAMPLES = (
     "ckptinspect bench ./llama",
@@ -15,7 +15,7 @@ EXAMPLES = (
     "ckptinspect bench ./llama --device cuda:0 --peers none -f html -o load.html",
 )
 
-PathArg = Annotated[
+PathsArg = Annotated[
     list[str] | None,
     typer.Argument(metavar="PATH", help="Files, folders or indexes on this machine.", show_default=False),
 ]
@@ -50,29 +50,31 @@ PlotOpt = Annotated[
 ]
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """How to measure, as it was typed."""
+
+    device: DeviceOpt = "auto"
+    methods: MethodsOpt = None
+    peers: PeersOpt = "auto"
+    cache: CacheOpt = "cold,warm"
+    rounds: RoundsOpt = None
+    budget: BudgetOpt = "120s"
+    threads: ThreadsOpt = None
+    chunk: ChunkOpt = "16MiB"
+    max_bytes: MaxBytesOpt = "8GiB"
+    verify: VerifyOpt = Check.SAMPLE
+    no_evict: NoEvictOpt = False
+    numa: NumaOpt = "auto"
+    seed: SeedOpt = None
+
+
 def run(
-    paths: PathArg = None,
+    asked: Asked,
+    writer: Writer,
+    paths: PathsArg = None,
     synthetic: SyntheticOpt = None,
     dir: DirOpt = ".",  # noqa: A002 - it is what the option is called
-    device: DeviceOpt = "auto",
-    methods: MethodsOpt = None,
-    peers: PeersOpt = "auto",
-    cache: CacheOpt = "cold,warm",
-    rounds: RoundsOpt = None,
-    budget: BudgetOpt = "120s",
-    threads: ThreadsOpt = None,
-    chunk: ChunkOpt = "16MiB",
-    max_bytes: MaxBytesOpt = "8GiB",
-    verify: VerifyOpt = Check.SAMPLE,
-    no_evict: NoEvictOpt = False,
-    numa: NumaOpt = "auto",
-    seed: SeedOpt = None,
     plot: PlotOpt = None,
-    form: FormatOpt = OutputFormat.TABLE,
-    output: OutputOpt = None,
-    quiet: QuietOpt = False,
-    no_color: NoColorOpt = False,
-    debug: DebugOpt = False,
 ) -> int:
     """Measure how fast a checkpoint loads, beside what the storage and the link could do.
 
@@ -81,23 +83,8 @@ def run(
     """
     from ckptinspect.cli.benching import drawn, finished, measured, settings_of
 
-    settings = settings_of(
-        device=device,
-        methods=methods,
-        peers=peers,
-        cache=cache,
-        rounds=rounds,
-        budget=budget,
-        threads=threads,
-        chunk=chunk,
-        max_bytes=max_bytes,
-        verify=verify,
-        no_evict=no_evict,
-        numa=numa,
-        seed=seed,
-    )
-    report, outcome = measured(paths or [], synthetic, dir, settings, quiet=quiet)
+    report, outcome = measured(paths or [], synthetic, dir, settings_of(asked), quiet=writer.quiet)
     if plot is not None:
         drawn(report, plot)
-    emit(report, form, output, quiet=quiet, no_color=no_color)
+    writer.write(report)
     return finished(outcome)

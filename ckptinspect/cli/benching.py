@@ -15,8 +15,8 @@ from ckptinspect.bench.plan import Settings
 from ckptinspect.bench.run import Outcome, Step, bench
 from ckptinspect.bench.subject import found_at
 from ckptinspect.bench.synthetic import synthetic as made
-from ckptinspect.bench.verify import Check
 from ckptinspect.bench.worker import storage_reads
+from ckptinspect.cli.bench import Asked
 from ckptinspect.cli.main import FORMAT, PARTIAL, SOURCE, USAGE
 from ckptinspect.cli.output import write_whole
 from ckptinspect.errors import RefError, UnavailableError
@@ -30,41 +30,26 @@ _MOST_THREADS = 16
 _TOLD = 20
 
 
-def settings_of(
-    *,
-    device: str,
-    methods: str | None,
-    peers: str,
-    cache: str,
-    rounds: int | None,
-    budget: str,
-    threads: str | None,
-    chunk: str,
-    max_bytes: str,
-    verify: Check,
-    no_evict: bool,
-    numa: str,
-    seed: int | None,
-) -> Settings:
+def settings_of(asked: Asked) -> Settings:
     """What the options ask for. Raises RefError for what has no meaning."""
-    if _DEVICE.fullmatch(device) is None:
-        raise RefError(f"{quoted(device)} is no device", "--device", "write auto, cpu or cuda:N")
-    if numa not in {"auto", "none"} and not (numa.isascii() and numa.isdigit()):
-        raise RefError(f"{quoted(numa)} is no memory node", "--numa", "write auto, none or a number")
+    if _DEVICE.fullmatch(asked.device) is None:
+        raise RefError(f"{quoted(asked.device)} is no device", "--device", "write auto, cpu or cuda:N")
+    if asked.numa not in {"auto", "none"} and not (asked.numa.isascii() and asked.numa.isdigit()):
+        raise RefError(f"{quoted(asked.numa)} is no memory node", "--numa", "write auto, none or a number")
     return Settings(
-        device="cuda:0" if device == "cuda" else device,
-        methods=units.several(methods, str, "--methods") if methods is not None else None,
-        peers=_peers(peers),
-        caches=units.several(cache, _cache, "--cache"),
-        rounds=rounds,
-        budget=units.seconds(budget, "--budget"),
-        threads=units.several(threads, units.threads, "--threads") if threads is not None else _default_threads(),
-        chunk=_chunk(chunk),
-        max_bytes=units.size(max_bytes, "--max-bytes"),
-        check=verify,
-        evicts=not no_evict,
-        numa=numa,
-        seed=int.from_bytes(os.urandom(4)) if seed is None else seed,
+        device="cuda:0" if asked.device == "cuda" else asked.device,
+        methods=units.several(asked.methods, str, "--methods") if asked.methods is not None else None,
+        peers=_peers(asked.peers),
+        caches=units.several(asked.cache, _cache, "--cache"),
+        rounds=asked.rounds,
+        budget=units.seconds(asked.budget, "--budget"),
+        threads=_threads(asked.threads),
+        chunk=_chunk(asked.chunk),
+        max_bytes=units.size(asked.max_bytes, "--max-bytes"),
+        check=asked.verify,
+        evicts=not asked.no_evict,
+        numa=asked.numa,
+        seed=int.from_bytes(os.urandom(4)) if asked.seed is None else asked.seed,
     )
 
 
@@ -89,8 +74,10 @@ def _chunk(text: str) -> int:
     return chunk
 
 
-def _default_threads() -> tuple[int, ...]:
-    """1, 2, 4, … up to twice the processors."""
+def _threads(text: str | None) -> tuple[int, ...]:
+    """The numbers of threads to try; 1, 2, 4, … up to twice the processors where none are given."""
+    if text is not None:
+        return units.several(text, units.threads, "--threads")
     most = min(_MOST_THREADS, 2 * len(os.sched_getaffinity(0)))
     return tuple(1 << power for power in range(most.bit_length()))
 

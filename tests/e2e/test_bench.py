@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ckptinspect.cli.bench import EXAMPLES
 from fixtures.build import hostile
 from tests.e2e.command import ROOT, Ran, ckptinspect
 from tests.folders import write_safetensors, write_sharded
@@ -223,6 +225,20 @@ def test_an_interrupt_ends_it_at_once_with_nothing_left_behind(tmp_path: Path) -
     assert (process.returncode, out) == (130, b"")
     assert err in {b"", b"error: interrupted\n"}
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_of_the_help_run_in_small(example: str, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "llama").mkdir()
+    shutil.copy(path, tmp_path / "llama")
+    path.rename(tmp_path / "model.safetensors")
+    _, verb, *arguments = shlex.split(example)
+    small = ["--rounds", "1", "--device", "cpu", "--methods", "read-*", "--peers", "none"]
+    small += ["--synthetic", "2MiB", "--dir", "."] if "--synthetic" in arguments else []
+
+    ran = ckptinspect(verb, *arguments, *small, cwd=tmp_path)
+
+    assert (ran.code, ran.err) == (0, "")
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ METHODS: tuple[type[Method], ...] = (
 
 def all_methods() -> tuple[Method, ...]:
     """Every method to compare: ours, and those that other packages add by the entry point ``ckptinspect.bench``."""
-    from importlib.metadata import entry_points
+    from ckptinspect.extensions import extensions
 
-    others = [entry.load() for entry in sorted(entry_points(group="ckptinspect.bench"), key=lambda e: e.name)]
+    others = extensions("bench", "name", "prepare", "unavailable")
     return tuple(kind() for kind in (*METHODS, *others))
