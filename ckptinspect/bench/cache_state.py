@@ -155,14 +155,16 @@ def _runs(begin: int, flags: bytes, size: int) -> Iterator[tuple[int, int]]:
 
 
 def evict(descriptors: Sequence[int], file_systems: Sequence[FileSystem]) -> Residency:
-    """Ask the kernel to drop these files from its cache, dirty pages written first; what is left of them."""
+    """Ask the kernel to drop these files from its cache, dirty pages written where that is needed; what is left."""
+    left = residency_of(descriptors, file_systems)
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE * attempt)
         for descriptor in descriptors:
             # A file system that is mounted read-only has nothing to write, and says so.
             with suppress(OSError):
-                os.fdatasync(descriptor)
+                if attempt or left.dirty != 0:
+                    os.fdatasync(descriptor)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         left = residency_of(descriptors, file_systems)
         if left.used is None or left.used <= COLD:

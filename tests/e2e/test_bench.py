@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ckptinspect.cli.bench import EXAMPLES
+from ckptinspect.cli.main import run
 from fixtures.build import hostile
 from tests.e2e.command import ROOT, Ran, ckptinspect
 from tests.folders import write_safetensors, write_sharded
@@ -137,11 +138,14 @@ def test_a_device_that_is_not_there_is_unavailable(path: Path) -> None:
         ),
     ],
 )
-def test_what_has_no_meaning_is_a_sentence(arguments: tuple[str, ...], sentence: str, path: Path) -> None:
-    ran = bench(*(str(path) if word == "FILE" else word for word in arguments))
+def test_what_has_no_meaning_is_a_sentence(
+    arguments: tuple[str, ...], sentence: str, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = run(["bench", *(str(path) if word == "FILE" else word for word in arguments)])
+    out, err = capfd.readouterr()
 
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith(f"error: {sentence}")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {sentence}")
 
 
 def test_a_file_that_is_refused_is_a_row_a_sentence_and_an_exit_code(tmp_path: Path) -> None:
@@ -233,7 +237,7 @@ def test_the_examples_of_the_help_run_in_small(example: str, path: Path, tmp_pat
     shutil.copy(path, tmp_path / "llama")
     path.rename(tmp_path / "model.safetensors")
     _, verb, *arguments = shlex.split(example)
-    small = ["--rounds", "1", "--device", "cpu", "--methods", "read-*", "--peers", "none"]
+    small = ["--rounds", "1", "--device", "cpu", "--methods", "read-full", "--peers", "none", "--cache", "warm"]
     small += ["--synthetic", "2MiB", "--dir", "."] if "--synthetic" in arguments else []
 
     ran = ckptinspect(verb, *arguments, *small, cwd=tmp_path)

@@ -141,11 +141,8 @@ def test_the_files_are_as_they_were(path: Path) -> None:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-@pytest.mark.parametrize("check", [Check.SAMPLE, Check.FULL])
-def test_a_loader_with_one_thing_wrong_is_found_out(
-    method: Method, verdict: Verdict, why: str, check: Check, path: Path
-) -> None:
-    outcome = ran([path], [method, ReadFull()], LIMITS, check=check, caches=WARM)
+def test_a_loader_with_one_thing_wrong_is_found_out(method: Method, verdict: Verdict, why: str, path: Path) -> None:
+    outcome = ran([path], [method, ReadFull()], [Memcpy()], caches=WARM)
     found = next(summary for summary in outcome.summaries if summary.method == method.name)
 
     assert found.verdict == verdict
@@ -155,6 +152,12 @@ def test_a_loader_with_one_thing_wrong_is_found_out(
     assert all(trial.gbps is None for trial in outcome.trials if trial.method == method.name)
     other = next(summary for summary in outcome.summaries if summary.method == "read-full")
     assert other.verdict == Verdict.MEASURED
+
+
+def test_a_full_check_finds_what_a_sample_finds(path: Path) -> None:
+    outcome = ran([path], [loaders.Permutes()], check=Check.FULL, caches=WARM)
+
+    assert only(outcome).verdict == Verdict.WRONG
 
 
 def test_a_map_that_nobody_touches_is_no_load(tmp_path: Path) -> None:
