@@ -35,6 +35,7 @@ VERBS = (
     Verb("formula", "Derive the closed form of the parameter count."),
     Verb("estimate", "Estimate memory and FLOPs to load, run and train it."),
     Verb("diff", "Tell what changed from one checkpoint to another."),
+    Verb("bench", "Measure how fast it loads, beside what storage, memory and link could do."),
     Verb("snapshot", "Keep the headers, config and index in one small file."),
     Verb("audit", "Find what is wrong with checkpoints, by rule."),
     Verb("rule", "List the rules of the audit, or explain one."),

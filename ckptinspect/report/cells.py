@@ -24,4 +24,6 @@ def written(value: Cell, column: Column) -> str:
         return f"{value:+,}" if value else "0"
     if column.format is Format.BYTES_CHANGE and isinstance(value, int):
         return ("+" if value > 0 else "") + bytes_text(value)
+    if column.format is Format.DECIMAL:
+        return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"

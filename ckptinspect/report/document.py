@@ -24,6 +24,7 @@ class Format(StrEnum):
     BYTES_CHANGE = "change of bytes"
     SHARE = "share"
     NUMBER = "number"
+    DECIMAL = "decimal"
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -156,7 +157,24 @@ class Remarks(msgspec.Struct, frozen=True):
     places: tuple[tuple[str, tuple[Remark, ...]], ...]
 
 
-Block = Table | Sum | Tree | Lines | Formulas | Figures | Remarks
+class Series(msgspec.Struct, frozen=True):
+    """Measured values under one name."""
+
+    label: str
+    values: tuple[float, ...]
+
+
+class Plot(msgspec.Struct, frozen=True):
+    """Each value of each series as a dot on one scale from 0, with named lines across. Where nothing can be drawn
+    it is left out: all that it shows stands in a table as well.
+    """
+
+    title: str
+    series: tuple[Series, ...]
+    lines: tuple[tuple[str, float], ...] = ()
+
+
+Block = Table | Sum | Tree | Lines | Formulas | Figures | Remarks | Plot
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from ckptinspect.report.document import (
     Format,
     Formulas,
     Lines,
+    Plot,
     Remarks,
     Report,
     Sum,
@@ -47,6 +48,9 @@ tfoot td { font-weight: 600; border-bottom: 0; border-top: 2px solid var(--line)
 .error { color: #ff8a80; } .warning { color: #ffca5f; } .info { color: #8ab8ff; }
 }
 .notes { padding-left: 1.2rem; } p { overflow-wrap: anywhere; }
+svg { font: 12px system-ui, sans-serif; fill: currentColor; } svg .dot { fill-opacity: .55; }
+svg .scale { stroke: var(--line); }
+svg .limit { stroke: #c2410c; stroke-dasharray: 4 3; } svg .limit-name { fill: #c2410c; }
 @media print { body { max-width: none; margin: 0; } }
 """
 
@@ -192,3 +196,11 @@ def _(block: Remarks) -> Iterator[str]:
             hint = f' <span class="hint">Try: {_text(remark.hint)}.</span>' if remark.hint else ""
             yield f"<li>{severity} <code>{_text(remark.rule)}</code> {_text(remark.text)}.{hint}</li>"
         yield "</ul>"
+
+
+@_lines.register
+def _(block: Plot) -> Iterator[str]:
+    from ckptinspect.report.plot import svg
+
+    yield f"<h2>{_text(block.title)}</h2>"
+    yield f'<div class="wide">{svg(block)}</div>'

@@ -12,6 +12,7 @@ from ckptinspect.report.document import (
     Figures,
     Formulas,
     Lines,
+    Plot,
     Remarks,
     Report,
     Sum,
@@ -27,6 +28,8 @@ def render(report: Report, out: TextIO) -> None:
     """Write a report as Markdown; names from files come out as text, whatever markup they hold."""
     out.write(f"## {_text(report.title)}\n")
     for block in report.blocks:
+        if isinstance(block, Plot):
+            continue
         out.write("\n")
         out.writelines(f"{line}\n" for line in _lines(block))
     if report.notes:

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 
-from ckptinspect.report import v1
+from ckptinspect.report import v1, v1_bench
 
 _DATA: dict[str, type[msgspec.Struct]] = {
     "show": v1.ShowData,
@@ -13,6 +13,7 @@ _DATA: dict[str, type[msgspec.Struct]] = {
     "tree": v1.TreeData,
     "formula": v1.FormulaData,
     "estimate": v1.EstimatesData,
+    "bench": v1_bench.BenchData,
     "diff": v1.DiffData,
     "snapshot": v1.SnapshotData,
     "dtypes": v1.DtypesData,

@@ -10,7 +10,7 @@ from typing import NamedTuple, TextIO
 
 from ckptinspect.report.branches import tree_lines
 from ckptinspect.report.cells import written
-from ckptinspect.report.document import Cell, Column, Lines, Report, Table
+from ckptinspect.report.document import Cell, Column, Lines, Plot, Report, Table
 from ckptinspect.report.equations import figures_lines, formulas_lines, sum_lines
 from ckptinspect.report.remarks import remarks_lines
 from ckptinspect.report.screen import (
@@ -35,7 +35,7 @@ _OTHERS = 40
 def render(report: Report, out: TextIO, *, width: int = 0, colour: bool = False, quiet: bool = False) -> None:
     """Write a report for people. Names from files come out inert whatever they hold."""
     screen = Screen(out, width=width, colour=colour)
-    sections = [_lines(block, screen) for block in report.blocks]
+    sections = [_lines(block, screen) for block in report.blocks if not isinstance(block, Plot)]
     if report.title:
         sections.insert(0, (screen.styled(line, BOLD) for line in wrapped(screen.text(report.title), screen.width)))
     number = 0

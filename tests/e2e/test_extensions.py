@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.command import FIXTURES, ROOT, Ran, ckptinspect
 from tests.folders import write_safetensors
+from tests.loads import on_disk, write_random
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
 TOML, CODE = (re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)[0] for language in ("toml", "python"))
@@ -65,6 +66,15 @@ def test_a_verb_of_another_package_has_the_options_of_all(site: Path) -> None:
     assert "weigh     Weigh a checkpoint in parameters." in extended(site, "--help").out
     assert "Examples:\n    ckptinspect weigh fixtures" in extended(site, "help", "weigh").out
     assert extended(site, "wiegh", "x", "y").err == "error: 'wiegh' is no verb; did you mean weigh?\n"
+
+
+def test_a_load_method_of_another_package_is_measured_beside_ours(site: Path, tmp_path: Path) -> None:
+    file = write_random(on_disk(tmp_path) / "model.safetensors", TENSORS)
+    quick = ("--rounds", 1, "--device", "cpu", "--peers", "none", "--cache", "warm", "-f", "json")
+
+    ran = extended(site, "bench", file, *quick, "--methods", "acme-*")
+
+    assert [(row["method"], row["verdict"]) for row in ran.data["summary"]] == [("acme-larger", "measured")]
 
 
 def test_a_scheme_of_another_package_is_asked_first(site: Path) -> None:

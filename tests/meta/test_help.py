@@ -31,11 +31,14 @@ def test_the_help_of_a_verb_covers_every_option_and_gives_examples(verb: str) ->
 
     assert "Example" in out
     for name in inspect.signature(spelled_out(run)).parameters:
-        assert options.get(name, f"--{name.replace('_', '-')}") in out or name in {"ref", "refs", "old", "new", "code"}
+        known = {"ref", "refs", "old", "new", "code", "paths"}
+        assert options.get(name, f"--{name.replace('_', '-')}") in out or name in known
     assert inspect.getdoc(run)
 
 
 EXAMPLES = {verb.name: import_module(f"ckptinspect.cli.{verb.name}").EXAMPLES for verb in VERBS}
+# They need whole files and minutes: tests/e2e/test_bench.py runs them in small.
+del EXAMPLES["bench"]
 EXAMPLES["ckptinspect"] = main._EXAMPLES
 # Checkpoints on disk under the names that the examples use: a local path wins over a repository.
 STAND_INS = {

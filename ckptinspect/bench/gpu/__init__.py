@@ -1,0 +1,1 @@
+"""The device behind the loads to a GPU: six calls, and what answers them."""

@@ -1,0 +1,158 @@
+"""``bench``: how fast the files load, beside what bounds them."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+from ckptinspect.bench.base import Cache, Destination
+from ckptinspect.bench.run import Outcome
+from ckptinspect.bench.statistics import Comparison
+from ckptinspect.bench.summary import TOLERANCE, Verdict
+from ckptinspect.report import v1_bench as v1
+from ckptinspect.report.bench_data import bench_data
+from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Plot, Report, Series, Table
+from ckptinspect.text import bytes_text, few, number_of
+
+_TITLES = {
+    Cache.COLD: "Cold: nothing in the page cache",
+    Cache.WARM: "Warm: all of it in the page cache",
+    Cache.AS_IS: "As it was: the page cache untouched",
+}
+_BYTES = {"unchecked": "–"}
+_LIMIT_COLUMNS = (
+    Column("limit", Format.NAME),
+    Column("GB/s", Format.DECIMAL),
+    Column("±MAD", Format.DECIMAL, spare=2),
+    Column("most", Format.DECIMAL, spare=1),
+    Column("how", Format.TEXT),
+)
+
+
+def bench_report(outcome: Outcome) -> Report:
+    """The answer of a run."""
+    data = bench_data(outcome)
+    notes = (*data.warnings, *_notes(data))
+    return Report("bench", data, _title(data), tuple(_blocks(data)), notes, lambda: data.trials)
+
+
+def _title(data: v1.BenchData) -> str:
+    names = few([os.path.basename(file.path) for file in data.file.files], 1) or "nothing to load"
+    system = data.host.storage[0] if data.host.storage else None
+    parts = [f"{names}: {bytes_text(data.file.tensor_bytes)}, {number_of(data.file.tensors, 'tensor')}"]
+    if system is not None:
+        parts.append(f"{system.file_system}{f' on {system.device}' if system.device else ''}")
+    if data.gpu is not None:
+        parts.append(data.gpu.name)
+    rounds = max((trial.round for trial in data.trials), default=0)
+    return "; ".join([*parts, f"{number_of(rounds, 'round')} in random order (seed {data.order_seed})"])
+
+
+def _blocks(data: v1.BenchData) -> Iterator[Block]:
+    if data.limits:
+        yield Table(_LIMIT_COLUMNS, [_limit_row(limit) for limit in data.limits])
+    for cache in Cache:
+        rows = [row for row in data.summary if row.cache == cache]
+        if rows:
+            yield _table(cache, rows)
+            yield from _reasons(rows)
+            yield _plot(cache, rows, data)
+    if absent := _absent(data.skipped):
+        yield Lines(("Not measured", *absent))
+
+
+def _limit_row(limit: v1.LimitData) -> Sequence[Cell]:
+    if limit.speed is None:
+        return limit.limit, limit.rounds[0].gbps, None, None, limit.how
+    return limit.limit, limit.speed.median, limit.speed.mad, limit.speed.most, limit.how
+
+
+def _table(cache: Cache, rows: Sequence[v1.MethodData]) -> Table:
+    baseline = next((row.baseline for row in rows if row.baseline is not None), None)
+    columns = (
+        Column("method", Format.NAME),
+        Column("GB/s", Format.DECIMAL),
+        Column("±MAD", Format.DECIMAL, spare=4),
+        Column("of limit", Format.DECIMAL),
+        Column("95% CI", Format.TEXT, spare=2),
+        Column(f"vs {baseline}" if baseline is not None else "vs baseline", Format.TEXT, spare=1),
+        Column("CPU s/GB", Format.DECIMAL, spare=5),
+        Column("threads", Format.COUNT, spare=8),
+        Column("into", Format.NAME, spare=6),
+        Column("proved", Format.TEXT, spare=3),
+        Column("bytes", Format.TEXT, spare=7),
+    )
+    return Table(columns, [_row(row) for row in rows], title=_TITLES[cache])
+
+
+def _row(row: v1.MethodData) -> Sequence[Cell]:
+    speed, of_limit = row.speed, row.of_limit
+    figures: tuple[Cell, Cell] = (speed.median, speed.mad) if speed is not None else (None, None)
+    return (
+        *(row.method, *figures, of_limit.median if of_limit is not None else None),
+        *(_interval(of_limit), _versus(row), row.cpu_seconds_per_gb, row.threads),
+        *(row.destination, f"{row.proved}/{row.rounds}" if row.rounds else "", _BYTES.get(row.bytes, row.bytes)),
+    )
+
+
+def _interval(spread: v1.SpreadData | None) -> str:
+    if spread is None:
+        return ""
+    return f"{spread.low:.2f}–{spread.high:.2f}" if spread.low is not None and spread.high is not None else "too few"
+
+
+def _versus(row: v1.MethodData) -> str:
+    if row.versus_baseline is None:
+        return ""
+    ratio = f"{row.versus_baseline.median:.2f} ×"
+    return ratio if row.comparison == Comparison.TOO_FEW else f"{ratio} {row.comparison}"
+
+
+def _reasons(rows: Sequence[v1.MethodData]) -> Iterator[Block]:
+    """What the table has no figure for, and why."""
+    lines = []
+    for row in rows:
+        if row.verdict != Verdict.MEASURED:
+            verdict = row.verdict if row.verdict != Verdict.BYPASSES else "bypasses the cache, not a warm load"
+            lines.append(f"{row.method}: {verdict}; {row.why}" if row.why else f"{row.method}: {verdict}")
+        elif row.why:
+            lines.append(f"{row.method}: {row.why}")
+    if lines:
+        yield Lines(tuple(lines))
+
+
+def _plot(cache: Cache, rows: Sequence[v1.MethodData], data: v1.BenchData) -> Plot:
+    """Every round of every method, with the limits as lines."""
+    series = []
+    for row in rows:
+        trials = [t for t in data.trials if (t.method, t.cache, t.state) == (row.method, cache, cache) and t.round]
+        if row.verdict == Verdict.MEASURED:
+            series.append(Series(row.method, tuple(trial.gbps for trial in trials if trial.gbps is not None)))
+    names = {row.limit for row in rows if row.limit is not None}
+    lines = tuple(
+        (limit.limit, limit.speed.median) for limit in data.limits if limit.speed is not None and limit.limit in names
+    )
+    return Plot(f"{_TITLES[cache].partition(':')[0]}: GB/s, a dot a round", tuple(series), lines)
+
+
+def _absent(skipped: Sequence[v1.SkippedData]) -> list[str]:
+    """What was not measured, a line for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for item in skipped:
+        by_reason.setdefault(item.reason, []).append(item.method or item.cache or item.path or "")
+    return [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+
+
+def _notes(data: v1.BenchData) -> Iterator[str]:
+    noisy = [row for row in data.summary if row.noisy]
+    if noisy:
+        loads, rounds = sum(row.noisy for row in noisy), sum(row.rounds for row in data.summary)
+        yield f"in {loads} of {rounds} loads others took over a tenth of the processors: trust ratios, not GB/s"
+    above = [row for row in data.summary if row.above_limit and row.verdict == Verdict.MEASURED]
+    if above:
+        names = few([f"{row.method} ({row.cache})" for row in above])
+        yield f"{names}: single rounds above {TOLERANCE} × the best that their limit gave: it was held back by others"
+    if any(row.destination == Destination.RING and row.speed is not None for row in data.summary):
+        yield "into ring: read through buffers used again and again, as a copy to a device would; no tensor is kept"
+    if any(row.verdict == Verdict.IMPOSSIBLE for row in data.summary):
+        yield "a speed above what the storage, the memory or the link can carry is no load: bytes did not move"
+    if data.gpu is not None:
+        yield "loads to a GPU have been tested without one so far: see docs/bench.md on how to report a measurement"
