@@ -11,12 +11,12 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ckptinspect.errors import UnavailableError, UnreachableError
 from ckptinspect.sources.answers import host_of, quota_of
 from ckptinspect.sources.base import Source
-from ckptinspect.sources.budget import Budget
+from ckptinspect.sources.budget import Budget, Pace
 from ckptinspect.sources.failures import not_answered, transport_failure
 from ckptinspect.sources.retry import Allowance, Retry, TransientError
 from ckptinspect.text import escaped
@@ -28,31 +28,66 @@ T = TypeVar("T")
 MAX_REDIRECTS = 5
 _MEGABYTE = 1_000_000
 _WORTH_TELLING = 5.0
+_STORAGE = "storage"
+"""The bucket of requests that no quota is known for; ``--max-rps`` counts them all the same."""
 
 log = logging.getLogger("ckptinspect")
 
 
-class HttpClient:
-    """Sends requests for one source, and counts them and their bytes on it.
+class Listings(Protocol):
+    """Where listings are kept, by repository and commit, as the Hub gave them."""
 
-    ``timeout`` is the seconds that a read may take for each started megabyte; half of it may pass in silence,
-    so that a read survives one stall.
+    def listing(self, page: str, commit: str) -> bytes | None:
+        """The listing of a commit."""
+
+    def keep_listing(self, page: str, commit: str, raw: bytes) -> None:
+        """Keep the listing of a commit."""
+
+
+class Connections:
+    """What the sources of one run share: a session, how many requests are in flight at once, the pace, and listings
+    of commits, which never change. Whoever makes one closes it.
     """
 
-    def __init__(self, source: Source, timeout: float, retry: Retry, budget: Budget) -> None:
-        self._source = source
-        self._timeout = timeout
-        self._retry = retry
-        self._budget = budget
-        self._buckets: dict[str, str] = {}
-        self._told_until = 0.0
+    def __init__(self, pace: Pace | None = None, most: int = 16, listings: Listings | None = None) -> None:
+        self.pace = pace or Budget()
+        self.listings = listings
+        self.gate = asyncio.Semaphore(most)
+        self.buckets: dict[str, str] = {}
+        self.told_until = 0.0
         self._session: httpx.AsyncClient | None = None
+
+    def session(self) -> "httpx.AsyncClient":
+        """The session, opened when it is first needed."""
+        if self._session is None:
+            self._session = _session()
+        return self._session
 
     async def close(self) -> None:
         """Close the session; the next request would open another."""
         session, self._session = self._session, None
         if session is not None:
             await session.aclose()
+
+
+class HttpClient:
+    """Sends requests for one source, and counts them and their bytes on it.
+
+    ``timeout`` is the seconds that a read may take for each started megabyte; half of it may pass in silence,
+    so that a read survives one stall. ``shared`` are the connections of a run; without, they are the source's own.
+    """
+
+    def __init__(self, source: Source, timeout: float, retry: Retry, shared: Connections | None = None) -> None:
+        self._source = source
+        self._timeout = timeout
+        self._retry = retry
+        self._own = shared is None
+        self._connections = shared or Connections(most=source.concurrency)
+
+    async def close(self) -> None:
+        """Close the session, unless others share it."""
+        if self._own:
+            await self._connections.close()
 
     async def until_done(
         self, attempt: Callable[[Allowance], Awaitable[T]], nbytes: int, attempts: int | None = None
@@ -88,14 +123,12 @@ class HttpClient:
         """
         from ckptinspect.sources.hub_library import httpx
 
-        if bucket is not None:
-            await self._leased(bucket, where)
         response: httpx.Response | None = None
         try:
-            async with allowance.spending():
+            async with self._turn(bucket, where) as turn, allowance.spending():
                 response = await self._sent(url, headers)
                 try:
-                    await self._observed(bucket, response)
+                    await turn.settle(response)
                     yield response
                 finally:
                     self._source.bytes_read += response.num_bytes_downloaded
@@ -109,26 +142,33 @@ class HttpClient:
     async def _sent(self, url: str, headers: Mapping[str, str]) -> "httpx.Response":
         from ckptinspect.sources.hub_library import httpx
 
-        if self._session is None:
-            self._session = _session()
+        session = self._connections.session()
         timeout = httpx.Timeout(self._timeout / 2, pool=self._timeout)
-        request = self._session.build_request("GET", url, headers=headers, timeout=timeout)
+        request = session.build_request("GET", url, headers=headers, timeout=timeout)
         self._source.requests += 1
-        return await self._session.send(request, stream=True, follow_redirects=False)
+        return await session.send(request, stream=True, follow_redirects=False)
 
-    async def _leased(self, bucket: str, where: str) -> None:
-        """Wait until the budget grants a request of the bucket."""
-        while not (lease := await self._budget.lease(self._buckets.get(bucket, bucket))).granted:
+    @asynccontextmanager
+    async def _turn(self, bucket: str | None, where: str) -> "AsyncIterator[_Turn]":
+        """A place among the requests in flight, once the pace grants one.
+
+        Nobody keeps a place while waiting for a quota: another bucket may have some left.
+        """
+        connections = self._connections
+        while True:
+            async with connections.gate:
+                name = connections.buckets.get(bucket or _STORAGE, bucket or _STORAGE)
+                lease = await connections.pace.lease(name)
+                if lease.granted:
+                    if lease.wait:
+                        await asyncio.sleep(lease.wait)
+                    turn = _Turn(connections, bucket, name)
+                    try:
+                        yield turn
+                    finally:
+                        await turn.close()
+                    return
             await self._wait(lease.wait, where)
-
-    async def _observed(self, bucket: str | None, response: "httpx.Response") -> None:
-        """Tell the budget what the answer says of its quota; the answer's own name for the bucket counts."""
-        said = None if bucket is None else quota_of(response)
-        if bucket is None or said is None:
-            return
-        name, quota = said
-        self._buckets[bucket] = name
-        await self._budget.observe(name, quota)
 
     async def _wait(self, seconds: float, where: str | None) -> None:
         """Wait as long as the server asks for, or an UnreachableError where that is too long."""
@@ -136,11 +176,36 @@ class HttpClient:
             what = f"the server asks to wait {seconds:.0f} s before the next request"
             raise UnreachableError(what, where, "try again later; with a token (HF_TOKEN) the Hub's quota is larger")
         now = time.monotonic()
-        if seconds > _WORTH_TELLING and now >= self._told_until:
+        if seconds > _WORTH_TELLING and now >= self._connections.told_until:
             # Once, not once for each of sixteen reads: silence would look like a hang.
-            self._told_until = now + seconds
+            self._connections.told_until = now + seconds
             log.warning("%s: the server's quota is used up; waiting %.0f s", escaped(where or ""), seconds)
         await asyncio.sleep(seconds)
+
+
+class _Turn:
+    """One leased request: whatever becomes of it, the pace hears of it once."""
+
+    def __init__(self, connections: Connections, bucket: str | None, leased: str) -> None:
+        self._connections = connections
+        self._bucket = bucket
+        self._leased: str | None = leased
+
+    async def settle(self, response: "httpx.Response") -> None:
+        """Tell the pace what the answer says of its quota; the answer's own name for the bucket counts."""
+        said = None if self._bucket is None else quota_of(response)
+        if self._bucket is None or said is None:
+            return
+        name, quota = said
+        self._connections.buckets[self._bucket] = name
+        if name == self._leased:
+            self._leased = None
+        await self._connections.pace.observe(name, quota)
+
+    async def close(self) -> None:
+        """Give the lease back, where no answer has."""
+        if self._leased is not None:
+            await self._connections.pace.observe(self._leased, None)
 
 
 def _session() -> "httpx.AsyncClient":

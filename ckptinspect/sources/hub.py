@@ -10,8 +10,7 @@ from typing import Self
 
 from ckptinspect.errors import NotFoundError, ShortReadError, SourceError
 from ckptinspect.sources.base import File, Source
-from ckptinspect.sources.budget import Budget
-from ckptinspect.sources.http import HttpClient
+from ckptinspect.sources.http import Connections, HttpClient
 from ckptinspect.sources.hub_cache import cached_snapshot, not_reached, snapshot_folder
 from ckptinspect.sources.hub_client import HubClient
 from ckptinspect.sources.hub_environment import endpoint, is_offline
@@ -35,7 +34,7 @@ class HubSource(Source):
     """The files of one commit of a repository: ``org/name``, ``datasets/org/name``, ``spaces/org/name``.
 
     ``timeout`` is the seconds that a read may take for each started megabyte. A copy made by pickling reads
-    the same commit; the token is never part of it. Sources that share a ``budget`` share the Hub's quota.
+    the same commit; the token is never part of it. Sources that share ``connections`` share the Hub's quota.
     """
 
     via = "ranges"
@@ -49,13 +48,13 @@ class HubSource(Source):
         *,
         timeout: float = 20.0,
         retry: Retry = PATIENT,
-        budget: Budget | None = None,
+        connections: Connections | None = None,
     ) -> None:
         self.repo = Repo.named(repo)
         self.revision = revision
         self.timeout = timeout
         self.retry = retry
-        self.budget = budget
+        self.connections = connections
         self.requests = 0
         self.bytes_read = 0
         self._client: HubClient | None = None
@@ -70,7 +69,7 @@ class HubSource(Source):
 
     async def __aenter__(self) -> Self:
         self._endpoint = endpoint()
-        http = HttpClient(self, self.timeout, self.retry, self.budget or Budget())
+        http = HttpClient(self, self.timeout, self.retry, self.connections)
         self._client = HubClient(http, self._endpoint)
         self._once = asyncio.Lock()
         return self
@@ -141,9 +140,16 @@ class HubSource(Source):
             raise not_reached(self.repo, self.revision)
         client = self._opened()
         revision = self.revision or "main"
+        listings = self.connections.listings if self.connections is not None else None
+        if listings is not None and (kept := listings.listing(self.repo.page, revision)) is not None:
+            return parse_listing(kept, self.repo)
         url = self.repo.listing_url(self._endpoint, revision)
         attempt = partial(client.document, url, Subject(self._endpoint, self.repo, revision), MAX_LISTING)
-        return parse_listing(await client.http.until_done(attempt, 0), self.repo)
+        raw = await client.http.until_done(attempt, 0)
+        listing = parse_listing(raw, self.repo)
+        if listings is not None:
+            listings.keep_listing(self.repo.page, listing.commit, raw)
+        return listing
 
     async def _from_cache(self, file: File, begin: int, end: int) -> bytes | None:
         """The bytes of a file that the local cache holds whole at this commit."""

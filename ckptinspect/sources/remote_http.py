@@ -11,7 +11,6 @@ from ckptinspect.errors import AccessError, FormatError, NotFoundError, RefError
 from ckptinspect.index import MAX_BYTES, parse_index
 from ckptinspect.sources.answers import answering_host, drain, redirect_target, redirects
 from ckptinspect.sources.base import File, Source
-from ckptinspect.sources.budget import Budget
 from ckptinspect.sources.failures import refusal, too_many_redirects
 from ckptinspect.sources.http import MAX_REDIRECTS, HttpClient
 from ckptinspect.sources.hub_environment import request_headers
@@ -39,7 +38,7 @@ class HttpStore(Store):
     """The files of a folder URL, each at that URL, a slash and its path."""
 
     def __init__(self, source: Source, folder: str, name: str, timeout: float, retry: Retry) -> None:
-        self._http = HttpClient(source, timeout, retry, Budget())
+        self._http = HttpClient(source, timeout, retry)
         _check_address(folder)
         self._folder = parts_of(folder)
         self._name = name

@@ -303,6 +303,7 @@ def test_a_quota_that_is_used_up_is_waited_for(tmp_path: Path, monkeypatch: pyte
     files = {f"model-{number:02}.safetensors": ALPHABET for number in range(12)}
     with served(files, tmp_path, monkeypatch) as hub:
         hub.quotas["resolvers"] = Quota(limit=8, window=1)
+        hub.latency = 0.1  # so that all of them are on their way before any answer says what is left
         opened = source()
         heads = result(opened, lambda source: each(source, lambda path: source.read(path, 0, 3), files))
 
