@@ -34,6 +34,7 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS entries "
     "(key BLOB PRIMARY KEY, kind TEXT NOT NULL, used INTEGER NOT NULL, size INTEGER NOT NULL, data BLOB NOT NULL)"
 )
+_DROP_OLDEST = "DELETE FROM entries WHERE rowid IN (SELECT rowid FROM entries ORDER BY used, rowid LIMIT ?)"
 
 log = logging.getLogger("ckptinspect")
 
@@ -129,8 +130,7 @@ class HeaderCache:
         if self._in_use() <= self.limit:
             return
         while (excess := self._in_use() - int(self.limit * _KEPT_OF_LIMIT)) > 0:
-            oldest = "SELECT rowid FROM entries ORDER BY used, rowid LIMIT ?"
-            self._rows(f"DELETE FROM entries WHERE rowid IN ({oldest})", max(_FEWEST, excess // _LARGE))
+            self._rows(_DROP_OLDEST, max(_FEWEST, excess // _LARGE))
             if self._rows("SELECT changes()") in ([], [(0,)]):
                 break
         self._rows("PRAGMA incremental_vacuum")

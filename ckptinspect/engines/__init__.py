@@ -1,0 +1,1 @@
+"""What runs batches of work: here, in processes beside this one, or on a cluster."""

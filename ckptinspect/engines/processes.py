@@ -1,0 +1,82 @@
+"""Processes beside this one: for what waits for no network, where one event loop would keep one processor busy."""
+
+import asyncio
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from ckptinspect.engines.base import MAX_DEATHS, Engine, Terms, Work, died_too_often, first
+from ckptinspect.sources.budget import Budget
+
+B = TypeVar("B")
+R = TypeVar("R")
+
+_QUEUED = 2
+"""Batches for each process: one to work at, one to go on with."""
+
+
+class ProcessEngine(Engine):
+    """As many processes as there are processors. Each keeps a pace of its own: there is none to keep on a disk."""
+
+    name = "processes"
+
+    def __init__(self, terms: Terms | None = None) -> None:
+        super().__init__(terms)
+        self._workers = self.terms.jobs or len(os.sched_getaffinity(0))
+
+    def map(self, work: Work[B, R], batches: Iterable[B]) -> Iterator[R]:
+        remaining = iter(batches)
+        pool = _pool(self._workers)
+        flying: dict[Future[R], B] = {}
+        deaths = 0
+        try:
+            while True:
+                for batch in first(remaining, self._workers * _QUEUED - len(flying)):
+                    flying[pool.submit(_done, work, batch)] = batch
+                if not flying:
+                    break
+                done, _ = wait(flying, return_when=FIRST_COMPLETED)
+                results, lost = _sorted_out(done, flying)
+                yield from results
+                if lost:
+                    # One death breaks the pool: whatever was in it is done again in another.
+                    deaths = 1 if results else deaths + 1
+                    if deaths > MAX_DEATHS:
+                        raise died_too_often(deaths, lost[0])
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    pool = _pool(self._workers)
+                    flying = {pool.submit(_done, work, batch): batch for batch in (*lost, *flying.values())}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _sorted_out(done: set[Future[R]], flying: dict[Future[R], B]) -> tuple[list[R], list[B]]:
+    """The results of those that are done, and the batches of those that died; none of them flies on."""
+    results: list[R] = []
+    lost: list[B] = []
+    for future in done:
+        batch = flying.pop(future)
+        try:
+            results.append(future.result())
+        except BrokenProcessPool:
+            lost.append(batch)
+    return results, lost
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Forked where that is safe, which costs nothing; elsewhere started anew, each with its own imports."""
+    forks = sys.platform == "linux" and threading.active_count() == 1
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("fork" if forks else "spawn"))
+
+
+def _done(work: Work[B, R], batch: B) -> R:
+    async def one() -> R:
+        async with work.opened(Budget()) as opened:
+            return await opened(batch)
+
+    return asyncio.run(one())

@@ -1,0 +1,116 @@
+"""Ray: a task a batch, and one actor that keeps the pace. https://docs.ray.io/en/latest/ray-core/walkthrough.html"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from ckptinspect.engines.base import MAX_DEATHS, Engine, Work, died_too_often, first
+from ckptinspect.engines.pace import Relay, Said, exchanged
+from ckptinspect.errors import CkptInspectError, EngineError, UnavailableError
+from ckptinspect.sources.budget import Budget, Lease
+
+B = TypeVar("B")
+R = TypeVar("R")
+
+_QUEUED = 2
+"""Batches for each processor of the cluster: one to work at, one to go on with."""
+_EXTRA = "pip install 'ckptinspect[ray]'"
+
+
+class RayEngine(Engine):
+    """Tasks on the cluster that RAY_ADDRESS names, or on this machine."""
+
+    name = "ray"
+
+    def map(self, work: Work[B, R], batches: Iterable[B]) -> Iterator[R]:
+        ray = _ray()
+        ours = not ray.is_initialized()
+        if ours:
+            _started(ray)
+        try:
+            yield from self._mapped(ray, work, iter(batches))
+        finally:
+            if ours:
+                ray.shutdown()
+
+    def _mapped(self, ray: Any, work: Work[B, R], batches: Iterator[B]) -> Iterator[R]:
+        keeper = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(PaceKeeper).remote(self.terms.max_rps)
+        task = ray.remote(max_retries=MAX_DEATHS)(_done)
+        shipped = ray.put(work)
+        most = self.terms.jobs or _QUEUED * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        flying: dict[Any, B] = {}
+        try:
+            while True:
+                for batch in first(batches, most - len(flying)):
+                    limited = self.terms.max_rps is not None
+                    flying[task.options(name=_name(batch)).remote(shipped, batch, keeper, limited)] = batch
+                if not flying:
+                    break
+                done, _ = ray.wait(list(flying), num_returns=1)
+                for result in done:
+                    yield _result(ray, result, flying.pop(result))
+        finally:
+            for result in flying:
+                ray.cancel(result, force=False)
+
+
+class PaceKeeper:
+    """The actor that keeps the pace of all workers."""
+
+    def __init__(self, max_rps: float | None) -> None:
+        self._budget = Budget(max_rps=max_rps)
+
+    async def exchange(self, said: Said, wanted: Mapping[str, int]) -> dict[str, Lease]:
+        """As ``exchanged``."""
+        return await exchanged(self._budget, said, wanted)
+
+
+def _done(work: Work[B, R], batch: B, keeper: Any, limited: bool) -> R:
+    """What a task does."""
+
+    async def exchange(said: Said, wanted: Mapping[str, int]) -> Mapping[str, Lease]:
+        leases: Mapping[str, Lease] = await keeper.exchange.remote(said, wanted)
+        return leases
+
+    async def one() -> R:
+        async with work.opened(Relay(exchange, limited=limited)) as opened:
+            return await opened(batch)
+
+    return asyncio.run(one())
+
+
+def _result(ray: Any, result: Any, batch: object) -> Any:
+    from ray import exceptions
+
+    try:
+        return ray.get(result)
+    except exceptions.RayTaskError as error:
+        if isinstance(error.cause, CkptInspectError):
+            raise error.cause from None
+        what = f"a task failed with {type(error.cause).__name__}: {error.cause}"
+        raise EngineError(what, _name(batch), "run the same command again: it goes on") from None
+    except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError, exceptions.NodeDiedError):
+        raise died_too_often(MAX_DEATHS + 1, batch) from None
+    except exceptions.RayError as error:
+        what = f"Ray has lost the work ({type(error).__name__})"
+        raise EngineError(what, _name(batch), "run the same command again: it goes on") from None
+
+
+def _name(batch: object) -> str:
+    return str(getattr(batch, "name", "batch"))
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise UnavailableError("the engine ray takes a package that is not installed", None, _EXTRA) from None
+    return ray
+
+
+def _started(ray: Any) -> None:
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
+    except Exception as error:  # noqa: BLE001 - Ray raises whatever its parts do
+        what = f"no cluster: {type(error).__name__}: {error}"
+        raise EngineError(what, "ray", "check RAY_ADDRESS, or unset it to run on this machine") from None
