@@ -1,7 +1,8 @@
 """Subjects × rules -> findings; and a REF -> what its audit gives, in one function that a worker can be handed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -48,7 +49,7 @@ def audit_one(ref: str, options: Options, hashes: Mapping[str, Hashed] | None = 
     except Exception as error:
         if options.debug:
             raise
-        return Skipped(ref, "bug", f"a bug of ckptinspect: {type(error).__name__}: {error}")
+        return bug(ref, error)
 
 
 async def audit_one_async(ref: str, options: Options, source: Source | None = None) -> Audited | Skipped:
@@ -63,23 +64,43 @@ async def audit_one_async(ref: str, options: Options, source: Source | None = No
     except Exception as error:
         if options.debug:
             raise
-        return Skipped(ref, "bug", f"a bug of ckptinspect: {type(error).__name__}: {error}")
+        return bug(ref, error)
+
+
+def bug(ref: str, error: Exception) -> Skipped:
+    """A checkpoint that was skipped for a mistake of ours."""
+    return Skipped(ref, "bug", f"a bug of ckptinspect: {type(error).__name__}: {error}")
 
 
 async def audited_source(
     source: Source, ref: Ref, options: Options, hashes: Mapping[str, Hashed] | None = None
 ) -> Audited | Skipped:
     """What is wrong with the checkpoint at ``ref`` of a source that is not open yet."""
+    return (await looked_at(source, ref, options, hashes)).result
+
+
+class Look(NamedTuple):
+    """What an audit gave, the subjects that it looked at, and the error of one that was skipped."""
+
+    result: Audited | Skipped
+    subjects: Sequence[Subject] = ()
+    error: CkptInspectError | None = None
+
+
+async def looked_at(source: Source, ref: Ref, options: Options, hashes: Mapping[str, Hashed] | None = None) -> Look:
+    """As ``audited_source``, with all that it saw."""
     try:
         with explained(ref):
             async with source:
                 subjects = await read_subjects(source, ref, Beside(options.base, hashes))
                 commit = await source.commit() or ref.commit
     except CkptInspectError as error:
-        return Skipped(ref.given, error.kind, str(error), source.requests, source.bytes_read)
+        return Look(Skipped(ref.given, error.kind, str(error), source.requests, source.bytes_read), (), error)
     found = [finding for subject in subjects for finding in audited(subject, options.rules, debug=options.debug)]
     kept = options.accepted.without(ref.given, found)
-    return Audited(ref.given, tuple(kept), source.requests, source.bytes_read, commit, accepted=len(found) - len(kept))
+    accepted = len(found) - len(kept)
+    result = Audited(ref.given, tuple(kept), source.requests, source.bytes_read, commit, accepted=accepted)
+    return Look(result, subjects)
 
 
 def audited(subject: Subject, rules: Iterable[Chosen], *, debug: bool = False) -> tuple[Finding, ...]:

@@ -1,6 +1,6 @@
 """``audit``: what is wrong, REF by REF and file by file, and what it comes to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from ckptinspect.audit.base import Audited, Finding, Rule, Severity, Skipped
@@ -18,7 +18,7 @@ def audit_report(
 ) -> Report:
     """What an audit of some REFs gave. ``rules`` are all that there are; ``hashed``: whether contents were compared."""
     known = {rule.code: rule for rule in rules}
-    repos = tuple(_repo(result, known) for result in results)
+    repos = tuple(audited_data(result, known) for result in results)
     data = v1.AuditData(repos, _totals(repos), fail_on)
     blocks: list[Block] = [_block(repo, several=len(repos) > 1) for repo in repos if repo.findings or repo.reason]
     blocks.append(Lines((summary(data),)))
@@ -53,7 +53,8 @@ def summary(data: v1.AuditData) -> str:
     return "; ".join(parts)
 
 
-def _repo(result: Audited | Skipped, known: dict[str, Rule]) -> v1.AuditedData:
+def audited_data(result: Audited | Skipped, known: Mapping[str, Rule]) -> v1.AuditedData:
+    """What an audit gave, as the contract has it. ``known`` are all rules by code."""
     if isinstance(result, Skipped):
         return v1.AuditedData(
             result.ref, None, "skipped", result.kind, result.reason, (), 0, result.requests, result.bytes_read
@@ -64,7 +65,7 @@ def _repo(result: Audited | Skipped, known: dict[str, Rule]) -> v1.AuditedData:
     )
 
 
-def _finding(finding: Finding, known: dict[str, Rule]) -> v1.FindingData:
+def _finding(finding: Finding, known: Mapping[str, Rule]) -> v1.FindingData:
     rule = known.get(finding.rule)
     name, fix = (rule.name, rule.fix) if rule is not None else ("rule-failed", _OUR_FAULT)
     assert rule is not None or finding.rule == FAILED

@@ -18,16 +18,16 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 def json(report: Report, out: TextIO) -> None:
     """The whole answer as one object: ``{"schema": …, "kind": VERB, "data": …}``."""
-    encoded = _encoded({"schema": SCHEMA, "kind": report.kind, "data": report.data})
-    out.write(msgspec.json.format(encoded).decode() + "\n")
+    whole = encoded({"schema": SCHEMA, "kind": report.kind, "data": report.data})
+    out.write(msgspec.json.format(whole).decode() + "\n")
 
 
 def jsonl(report: Report, out: TextIO) -> None:
     """The main list, one object a line."""
-    out.writelines(_encoded(row).decode() + "\n" for row in _rows(report, "jsonl"))
+    out.writelines(encoded(row).decode() + "\n" for row in _rows(report, "jsonl"))
 
 
-def _encoded(value: object) -> bytes:
+def encoded(value: object) -> bytes:
     """JSON. What is no Unicode, such as a byte of a file's name that is not UTF-8, is written as an escape."""
     try:
         return _encoder.encode(value)
