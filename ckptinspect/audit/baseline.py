@@ -5,11 +5,15 @@ versions, and stands in the file for people only.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ckptinspect.audit.base import Audited, Finding
 from ckptinspect.errors import RefError
+
+if TYPE_CHECKING:
+    from ckptinspect.report.v1 import AuditedData
 
 SCHEMA = "ckptinspect/baseline/v1"
 _Key = tuple[str, str, str | None, str | None]
@@ -52,7 +56,7 @@ def parse_baseline(raw: bytes, path: str) -> Baseline:
     return Baseline(frozenset((item.ref, item.rule, item.path, item.tensor) for item in file.accepted))
 
 
-def written_baseline(audits: Sequence[Audited]) -> bytes:
+def written_baseline(audits: "Sequence[Audited] | Sequence[AuditedData]") -> bytes:
     """The bytes of a baseline that accepts everything that was found."""
     accepted = sorted(
         (Accepted(a.ref, f.rule, f.path, f.tensor, f.message) for a in audits for f in a.findings),

@@ -3,16 +3,18 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
+from ckptinspect.audit.again import Again
 from ckptinspect.audit.base import Skipped
 from ckptinspect.audit.registry import every_rule
 from ckptinspect.audit.run import Look, Options, bug, looked_at
+from ckptinspect.audit.subject import Subject
 from ckptinspect.audit.targets import Batch, Target
 from ckptinspect.errors import CkptInspectError, UnreachableError
 from ckptinspect.model import Ref
@@ -81,6 +83,7 @@ class Desk:
         self.connections = connections
         self.cache = cache
         self.turns = asyncio.Semaphore(_AT_ONCE)
+        self.again = Again(work.options)
         self.rules = {rule.code: rule for rule in every_rule()}
         self._scope: str | None = None
 
@@ -114,10 +117,10 @@ class Desk:
 
 
 class _Row(NamedTuple):
-    """One target's row, what it was made from, and the seconds that it took."""
+    """One target's row, the subjects that it was made from, and the seconds that it took."""
 
     data: AuditedData
-    look: Look
+    subjects: Sequence[Subject]
     seconds: float
 
 
@@ -129,11 +132,11 @@ async def run_batch(batch: Batch, desk: Desk) -> BatchReport:
     """
     path = desk.work.run.part(batch.name)
     if (kept := rows_in(path, len(batch.targets))) is not None:
-        return _report(batch, kept)
+        return report_of(batch, kept)
     watch = _Outage()
     rows = await _each(partial(_audited, desk, watch), batch.targets)
     await asyncio.to_thread(_write, desk.work.run, batch, rows)
-    return _report(batch, [row.data for row in rows])
+    return report_of(batch, [row.data for row in rows])
 
 
 def rows_in(path: str, count: int) -> list[AuditedData] | None:
@@ -152,12 +155,16 @@ async def _audited(desk: Desk, watch: "_Outage", target: Target) -> _Row:
         began = time.monotonic()
         look = await _looked_at(desk, target)
         watch.note(look.error)
-        return _Row(audited_data(look.result, desk.rules), look, time.monotonic() - began)
+        # What was seen is kept for as long as the tables want it, and no longer.
+        subjects = look.subjects if desk.work.run.tables else ()
+        return _Row(audited_data(look.result, desk.rules), subjects, time.monotonic() - began)
 
 
 async def _looked_at(desk: Desk, target: Target) -> Look:
     try:
         ref, source = desk.source_of(target)
+        if source.concurrency == 1 and not desk.work.run.tables and not ref.path:
+            return await desk.again.looked_at(source, ref)
         return await looked_at(source, ref, desk.work.options)
     except CkptInspectError as error:
         return Look(Skipped(target.ref, error.kind, str(error)), (), error)
@@ -199,12 +206,13 @@ def _write(run: Run, batch: Batch, rows: list[_Row]) -> None:
     if run.tables:
         from ckptinspect.store.tables import write_tables
 
-        write_tables(run, batch.name, [(row.data, row.look.subjects, row.seconds) for row in rows])
+        write_tables(run, batch.name, rows)
     # Last: with this, the batch is done.
     write_lines(run.part(batch.name), (encoded(row.data) + b"\n" for row in rows), sync=run.tables)
 
 
-def _report(batch: Batch, rows: list[AuditedData]) -> BatchReport:
+def report_of(batch: Batch, rows: list[AuditedData]) -> BatchReport:
+    """What became of a batch with these rows."""
     return BatchReport(
         batch.number,
         batch.name,

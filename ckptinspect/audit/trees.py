@@ -1,7 +1,7 @@
 """The checkpoints of a local tree: ``audit DIR --recursive``."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ckptinspect.errors import AccessError, NotFoundError
 from ckptinspect.selection import sets_in
@@ -24,8 +24,13 @@ def checkpoints_below(folder: str) -> Iterator[str]:
         seen += 1
         if seen > MAX_FOLDERS:
             raise AccessError(f"more than {MAX_FOLDERS} folders below it", folder, "name folders further down")
-        if sets_in(files) or not _LISTS.isdisjoint(files):
+        if is_checkpoint(files):
             folders.clear()
             yield here
             continue
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def is_checkpoint(names: Collection[str]) -> bool:
+    """Whether a folder with files of these names holds a checkpoint."""
+    return bool(sets_in(names)) or not _LISTS.isdisjoint(names)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ckptinspect.cli.fleet import Fleet, audit_fleet, refuse_with_one
 from ckptinspect.cli.main import BUG, EXIT_CODES, NO, PARTIAL
 from ckptinspect.cli.output import write_whole
 from ckptinspect.cli.reading import Reader, bar, byte_bar
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ckptinspect.audit.baseline import Baseline
     from ckptinspect.audit.run import Options
     from ckptinspect.audit.settings import Settings
+    from ckptinspect.report.v1 import AuditedData
 
 EXAMPLES = (
     "ckptinspect audit ./llama",
@@ -42,6 +44,8 @@ RefsArg = Annotated[
     list[str],
     typer.Argument(
         metavar="REF",
+        default_factory=list,
+        show_default=False,
         help="Files, folders, indexes or snapshots; org/name[@revision] on the Hub; hf://…, s3://…, https://….",
     ),
 ]
@@ -147,26 +151,44 @@ class Auditor(Reader, frozen=True):
             return Skipped(ref, error.kind, str(error))
         return audit_one(ref, options, hashes)
 
+    def accept(self, rows: "Sequence[AuditedData]") -> None:
+        """Write all that was found as accepted."""
+        from ckptinspect.audit.baseline import written_baseline
+
+        assert self.write_baseline is not None
+        write_whole(self.write_baseline, written_baseline(rows))
+
     @property
     def shows_skips(self) -> bool:
         """Whether the answer is for people, and tells of what was skipped by itself."""
         return form_of(self.form, self.output).prose
 
 
-def run(refs: RefsArg, auditor: Auditor) -> int:
+def run(refs: RefsArg, auditor: Auditor, fleet: Fleet) -> int:
     """Find what is wrong with checkpoints: files, headers, index, config and weights that do not agree."""
-    from ckptinspect.audit.registry import every_rule
-    from ckptinspect.report.audit import audit_report
-
     if auditor.against is not None and not auditor.hash:
         raise RefError("--against is for --hash", hint="give --hash as well, or leave it out")
     settings = auditor.settings()
     fail_on = auditor.from_severity(settings)
     options = auditor.options(settings)
+    named = tuple(refs)
+    if auditor.hash:
+        refuse_with_one(fleet)
+    elif fleet.is_asked or auditor.recursive or len(named) != 1:
+        return audit_fleet(named, auditor, fleet, options, fail_on)
+    return _audit_named(named, auditor, options, fail_on)
+
+
+def _audit_named(refs: Sequence[str], auditor: Auditor, options: "Options", fail_on: str) -> int:
+    """The REFs one after the other, without anything that outlives them."""
+    from ckptinspect.audit.registry import every_rule
+    from ckptinspect.report.audit import audit_report, audited_data
+
     there = tuple(_refs(refs, recursive=auditor.recursive))
     results = list(_audits(there, options, auditor))
     if auditor.write_baseline is not None:
-        _accept(results, auditor.write_baseline)
+        known = {rule.code: rule for rule in every_rule()}
+        auditor.accept([audited_data(result, known) for result in results])
     several = len(there) > 1 or auditor.recursive
     silent = auditor.shows_skips and not several and _skipped(results)
     if not silent:
@@ -214,14 +236,6 @@ def _audits(refs: Sequence[str], options: "Options", auditor: Auditor) -> "Itera
             yield auditor.audit(ref, options)
             if progress is not None:
                 progress(done, len(refs))
-
-
-def _accept(results: "Sequence[Audited | Skipped]", path: str) -> None:
-    """Write all that was found as accepted."""
-    from ckptinspect.audit.base import Audited
-    from ckptinspect.audit.baseline import written_baseline
-
-    write_whole(path, written_baseline([result for result in results if isinstance(result, Audited)]))
 
 
 def _skipped(results: "Sequence[Audited | Skipped]") -> "list[Skipped]":

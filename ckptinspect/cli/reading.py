@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,12 @@ from ckptinspect.model import Checkpoint
 from ckptinspect.opening import open_reading
 from ckptinspect.refs import parse_ref
 from ckptinspect.report.document import Report
-from ckptinspect.text import bytes_text, escaped
+from ckptinspect.text import bytes_text, escaped, number_of
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
+
+    from ckptinspect.audit.batch import BatchReport
 
 _WORTH_A_BAR = 8
 _PATIENCE = 0.3
@@ -87,6 +89,35 @@ def byte_bar(*, quiet: bool, what: str = "comparing contents") -> Iterator[Progr
             if not draw:
                 draw.append(_drawn(drawn, total, what, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()))
             draw[0](done, total)
+
+        yield advance
+
+
+@contextmanager
+def standing(total: int | None, *, quiet: bool) -> "Iterator[Callable[[BatchReport], None]]":
+    """What to call with each batch of a run; where somebody watches, it shows rate, time to go and findings."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    figures = TextColumn("{task.fields[rate]} {task.fields[found]}", markup=False)
+    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), figures)
+    began = time.monotonic()
+    done = findings = skipped = 0
+    with Bar(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total, rate="", found="")
+
+        def advance(report: "BatchReport") -> None:
+            nonlocal done, findings, skipped
+            done += report.audited + report.skipped
+            findings += report.findings
+            skipped += report.skipped
+            rate = f"{done / max(0.001, time.monotonic() - began):.1f}/s"
+            found = number_of(findings, "finding") + (f", {skipped:,} skipped" if skipped else "")
+            progress.update(task, completed=done, rate=rate, found=found)
 
         yield advance
 

@@ -3,12 +3,13 @@
 import asyncio
 import multiprocessing
 import os
+import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ckptinspect.engines.base import MAX_DEATHS, Engine, Terms, Work, died_too_often, first
 from ckptinspect.sources.budget import Budget
@@ -31,13 +32,13 @@ class ProcessEngine(Engine):
 
     def map(self, work: Work[B, R], batches: Iterable[B]) -> Iterator[R]:
         remaining = iter(batches)
-        pool = _pool(self._workers)
+        pool = _pool(work, self._workers)
         flying: dict[Future[R], B] = {}
         deaths = 0
         try:
             while True:
                 for batch in first(remaining, self._workers * _QUEUED - len(flying)):
-                    flying[pool.submit(_done, work, batch)] = batch
+                    flying[pool.submit(_done, batch)] = batch
                 if not flying:
                     break
                 done, _ = wait(flying, return_when=FIRST_COMPLETED)
@@ -49,8 +50,8 @@ class ProcessEngine(Engine):
                     if deaths > MAX_DEATHS:
                         raise died_too_often(deaths, lost[0])
                     pool.shutdown(wait=False, cancel_futures=True)
-                    pool = _pool(self._workers)
-                    flying = {pool.submit(_done, work, batch): batch for batch in (*lost, *flying.values())}
+                    pool = _pool(work, self._workers)
+                    flying = {pool.submit(_done, batch): batch for batch in (*lost, *flying.values())}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -68,15 +69,25 @@ def _sorted_out(done: set[Future[R]], flying: dict[Future[R], B]) -> tuple[list[
     return results, lost
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _pool(work: Work[B, R], workers: int) -> ProcessPoolExecutor:
     """Forked where that is safe, which costs nothing; elsewhere started anew, each with its own imports."""
     forks = sys.platform == "linux" and threading.active_count() == 1
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("fork" if forks else "spawn"))
+    context = multiprocessing.get_context("fork" if forks else "spawn")
+    return ProcessPoolExecutor(workers, context, _Worker.begin, (work,))
 
 
-def _done(work: Work[B, R], batch: B) -> R:
-    async def one() -> R:
-        async with work.opened(Budget()) as opened:
-            return await opened(batch)
+class _Worker:
+    """What a process has opened: once, for all of its batches."""
 
-    return asyncio.run(one())
+    loop: asyncio.AbstractEventLoop
+    opened: Callable[[Any], Awaitable[Any]]
+
+    @classmethod
+    def begin(cls, work: Work[Any, Any]) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        cls.loop = asyncio.new_event_loop()
+        cls.opened = cls.loop.run_until_complete(work.opened(Budget()).__aenter__())
+
+
+def _done(batch: Any) -> Any:
+    return _Worker.loop.run_until_complete(_Worker.opened(batch))

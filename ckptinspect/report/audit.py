@@ -18,7 +18,12 @@ def audit_report(
 ) -> Report:
     """What an audit of some REFs gave. ``rules`` are all that there are; ``hashed``: whether contents were compared."""
     known = {rule.code: rule for rule in rules}
-    repos = tuple(audited_data(result, known) for result in results)
+    return rows_report([audited_data(result, known) for result in results], fail_on, hashed=hashed)
+
+
+def rows_report(rows: Sequence[v1.AuditedData], fail_on: str = "error", *, hashed: bool = False) -> Report:
+    """The same, of rows."""
+    repos = tuple(rows)
     data = v1.AuditData(repos, _totals(repos), fail_on)
     blocks: list[Block] = [_block(repo, several=len(repos) > 1) for repo in repos if repo.findings or repo.reason]
     blocks.append(Lines((summary(data),)))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ckptinspect.errors import UnavailableError, UnreachableError
 from ckptinspect.sources.answers import host_of, quota_of
-from ckptinspect.sources.base import Source
 from ckptinspect.sources.budget import Budget, Pace
 from ckptinspect.sources.failures import not_answered, transport_failure
 from ckptinspect.sources.retry import Allowance, Retry, TransientError
@@ -42,6 +41,14 @@ class Listings(Protocol):
 
     def keep_listing(self, page: str, commit: str, raw: bytes) -> None:
         """Keep the listing of a commit."""
+
+
+class Counted(Protocol):
+    """For whom requests are made: it is told how many, and of how many bytes."""
+
+    concurrency: int
+    requests: int
+    bytes_read: int
 
 
 class Connections:
@@ -71,13 +78,13 @@ class Connections:
 
 
 class HttpClient:
-    """Sends requests for one source, and counts them and their bytes on it.
+    """Sends requests for one source, or whatever counts them and their bytes.
 
     ``timeout`` is the seconds that a read may take for each started megabyte; half of it may pass in silence,
     so that a read survives one stall. ``shared`` are the connections of a run; without, they are the source's own.
     """
 
-    def __init__(self, source: Source, timeout: float, retry: Retry, shared: Connections | None = None) -> None:
+    def __init__(self, source: Counted, timeout: float, retry: Retry, shared: Connections | None = None) -> None:
         self._source = source
         self._timeout = timeout
         self._retry = retry

@@ -6,10 +6,11 @@ holds a commit, a snapshot is a folder per commit, its files are links into the 
 
 import os
 import re
+from collections.abc import Iterator
 
 from ckptinspect.errors import UnreachableError
 from ckptinspect.sources.hub_environment import cache_folder
-from ckptinspect.sources.hub_repo import Repo
+from ckptinspect.sources.hub_repo import Repo, is_repo_name
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{7,39}")
@@ -30,6 +31,16 @@ def snapshot_folder(repo: Repo, commit: str) -> str | None:
     """The folder of a commit's cached files; None where there is none."""
     folder = os.path.join(cache_folder(), repo.cache_name, "snapshots", commit)
     return folder if os.path.isdir(folder) else None
+
+
+def cached_revisions() -> Iterator[tuple[str, str]]:
+    """Every model and commit of which the local cache holds anything, sorted: its page and the commit."""
+    for name in _names_in(cache_folder()):
+        kind, *parts = name.split("--")
+        page = "/".join(parts)
+        if kind == "models" and is_repo_name(page):
+            for commit in _cached_commits(Repo("models", page)):
+                yield page, commit
 
 
 def not_reached(repo: Repo, revision: str | None) -> UnreachableError:
@@ -68,8 +79,12 @@ def _ref(repo: Repo, revision: str) -> str | None:
 
 
 def _cached_commits(repo: Repo) -> list[str]:
+    names = _names_in(os.path.join(cache_folder(), repo.cache_name, "snapshots"))
+    return [name for name in names if _COMMIT.fullmatch(name)]
+
+
+def _names_in(folder: str) -> list[str]:
     try:
-        names = os.listdir(os.path.join(cache_folder(), repo.cache_name, "snapshots"))
+        return sorted(os.listdir(folder))
     except OSError:
         return []
-    return sorted(name for name in names if _COMMIT.fullmatch(name))

@@ -72,3 +72,11 @@ def request_headers(*, token: bool = True) -> dict[str, str]:
     if not headers.get("authorization", "").isascii():
         raise AccessError("the token holds letters that no token has", "HF_TOKEN", "set it again, without quotes")
     return headers
+
+
+def has_token() -> bool:
+    """Whether requests will carry a token; a token that cannot be had is said by the requests themselves."""
+    try:
+        return "authorization" in request_headers()
+    except AccessError:
+        return False

@@ -60,12 +60,12 @@ class FsspecStore(Store):
         except CkptInspectError:
             raise
         except Exception as error:  # noqa: BLE001 - every driver has its own exceptions
-            raise _failure(error, where) from None
+            raise failure(error, where) from None
 
     def _opened(self) -> "tuple[AbstractFileSystem, str]":
         """The driver and the folder as it spells it, looked up in a thread since that may import a lot."""
         if self._driver is None:
-            self._driver = _driver(self._url, self._scheme)
+            self._driver = driver_of(self._url, self._scheme)
         return self._driver
 
     def _walk(self) -> list[File]:
@@ -99,7 +99,8 @@ class FsspecStore(Store):
             return bytes(file.read(end - begin))
 
 
-def _driver(url: str, scheme: str) -> "tuple[AbstractFileSystem, str]":
+def driver_of(url: str, scheme: str) -> "tuple[AbstractFileSystem, str]":
+    """The driver for a URL, and the folder as the driver spells it."""
     try:
         from fsspec.core import url_to_fs
         from fsspec.registry import get_filesystem_class
@@ -130,7 +131,7 @@ def _known(size: object, path: str) -> int:
     return size
 
 
-def _failure(error: Exception, where: str) -> SourceError:
+def failure(error: Exception, where: str) -> SourceError:
     """An error of ours for one of a driver's. Its own text may hold signatures, so only its name is shown."""
     status = getattr(error, "status", None) or getattr(error, "code", None)
     if isinstance(error, FileNotFoundError) or status == 404:

@@ -142,13 +142,19 @@ def finish(run: Run) -> None:
 
 def remove(run: Run) -> None:
     """Remove all of a run."""
+    _unlink(run, "")
+    shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def _unlink(run: Run, ending: str) -> None:
+    """Remove the parts of a run whose names end so."""
     for kind in os.listdir(run.store) if os.path.isdir(run.store) else ():
         folder = os.path.join(run.store, kind)
-        for name in os.listdir(folder) if kind != "runs" and os.path.isdir(folder) else ():
-            if name.startswith(run.name + "-") and name[len(run.name) + 1 :][:8].isdigit():
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            number = name.removeprefix(run.name + "-")[:8]
+            if name != number and number.isdigit() and name.endswith(ending):
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(folder, name))
-    shutil.rmtree(run.folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -163,6 +169,8 @@ def claimed(run: Run) -> Iterator[None]:
         except OSError:
             what = "another process is at the same run"
             raise RefError(what, run.folder, "wait for it, or choose another --store") from None
+        # Nobody is at it: what was half written is nobody's.
+        _unlink(run, ".tmp")
         yield
 
 
