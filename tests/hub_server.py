@@ -17,10 +17,11 @@ import gzip
 import hashlib
 import json
 import os
+import random
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -142,9 +143,12 @@ class TestHub:
         self.disabled: set[str] = set()
         self.token = "hf_the_right_token"
         self.quotas = {"api": Quota(1_000, 300), "resolvers": Quota(5_000, 300)}
+        self.tags: dict[str, set[str]] = {}
+        self.page = 1_000
         self.requests: list[Request] = []
         self.closing = threading.Event()
         self._faults: list[Fault] = []
+        self._disturbance: tuple[float, list[str], random.Random] | None = None
         self._signatures: set[str] = set()
         self._lock = threading.Lock()
         self._hub = Port("hub", self, port)
@@ -186,6 +190,10 @@ class TestHub:
         assert kind in FAULTS or kind.isdigit()
         self._faults.append(Fault(kind, path, port, times))
 
+    def disturb(self, share: float, kinds: Iterable[str], seed: int = 0) -> None:
+        """Let this share of all requests fail, in one of these ways each."""
+        self._disturbance = (share, sorted(kinds), random.Random(seed))
+
     def expire(self) -> None:
         """Let every signed address that was given so far be refused."""
         with self._lock:
@@ -216,6 +224,9 @@ class TestHub:
                 if fault.left and fault.path in request.path and fault.port in {None, request.port}:
                     fault.left -= 1
                     return fault.kind
+            if self._disturbance is not None:
+                share, kinds, chance = self._disturbance
+                return chance.choice(kinds) if chance.random() < share else None
         return None
 
     def answer(self, request: Request) -> Reply:
@@ -239,6 +250,8 @@ class TestHub:
         if match := _RESOLVE.fullmatch(request.path):
             kind, name, revision, path = match.groups()
             return self._resolved(request, _page(kind or "models", name), unquote(revision), unquote(path))
+        if request.path == "/api/models":
+            return self._models(request)
         if match := _API.fullmatch(request.path):
             kind, name, what, rest = match.groups()
             return self._api(request, _page(kind, name), what or "revision", unquote(rest or "main"))
@@ -258,6 +271,27 @@ class TestHub:
         if repo.size(rest) is None:
             return _error(404, "EntryNotFound", "Entry not found")
         return _json(request, repo.headers_of(rest))
+
+    def _models(self, request: Request) -> Reply:
+        """A page of the list of models, sorted by name, and where the next one is."""
+        asked = parse_qs(request.query)
+        author, tags = asked.get("author", [None])[0], set(asked.get("filter", ()))
+        names = sorted(
+            page
+            for page, repo in self.repos.items()
+            if repo.kind == "models"
+            and page not in self.private
+            and author in {None, page.partition("/")[0]}
+            and tags <= self.tags.get(page, set())
+        )
+        begin = int(asked.get("cursor", ["0"])[0])
+        shown = [{"id": name, "sha": self.repos[name].commit} for name in names[begin : begin + self.page]]
+        reply = _json(request, json.dumps(shown).encode())
+        if len(names) > begin + self.page:
+            query = "&".join(part for part in request.query.split("&") if not part.startswith("cursor="))
+            following = f"{self.endpoint}/api/models?{query}&cursor={begin + self.page}"
+            reply.headers["Link"] = f'<{following}>; rel="next"'
+        return reply
 
     def _refused(self, request: Request, page: str) -> Reply | None:
         known = request.token == f"Bearer {self.token}"

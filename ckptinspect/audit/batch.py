@@ -28,6 +28,7 @@ from ckptinspect.sources.budget import Pace
 from ckptinspect.sources.http import Connections
 from ckptinspect.sources.retry import PATIENT, Retry
 from ckptinspect.store.headers import HeaderCache, ScopedListings
+from ckptinspect.store.kept import KeptSource
 from ckptinspect.store.runs import Run, lines_of, write_lines
 
 CONNECTIONS = 20
@@ -81,6 +82,7 @@ class Desk:
     def __init__(self, work: AuditWork, connections: Connections, cache: HeaderCache | None) -> None:
         self.work = work
         self.connections = connections
+        self.connections.direct = self.connections.apart = True
         self.cache = cache
         self.turns = asyncio.Semaphore(_AT_ONCE)
         self.again = Again(work.options)
@@ -102,8 +104,6 @@ class Desk:
         hub = HubSource(ref.location, revision, timeout=work.timeout, retry=work.retry, connections=self.connections)
         if self.cache is None:
             return ref, hub
-        from ckptinspect.store.kept import KeptSource
-
         return ref, KeptSource(hub, self.cache, self._scope_of(self.cache))
 
     def _scope_of(self, cache: HeaderCache) -> str:
@@ -163,7 +163,8 @@ async def _audited(desk: Desk, watch: "_Outage", target: Target) -> _Row:
 async def _looked_at(desk: Desk, target: Target) -> Look:
     try:
         ref, source = desk.source_of(target)
-        if source.concurrency == 1 and not desk.work.run.tables and not ref.path:
+        free = source.concurrency == 1 or isinstance(source, KeptSource)
+        if free and not ref.path and not desk.work.run.tables:
             return await desk.again.looked_at(source, ref)
         return await looked_at(source, ref, desk.work.options)
     except CkptInspectError as error:

@@ -54,27 +54,32 @@ class Counted(Protocol):
 class Connections:
     """What the sources of one run share: a session, how many requests are in flight at once, the pace, and listings
     of commits, which never change. Whoever makes one closes it.
+
+    ``direct`` says that small files may be asked for where the Hub is known to redirect to, which saves a request;
+    ``apart`` that storage has a session of its own: one looks at all of its connections for every request.
     """
 
     def __init__(self, pace: Pace | None = None, most: int = 16, listings: Listings | None = None) -> None:
         self.pace = pace or Budget()
         self.listings = listings
+        self.direct = False
         self.gate = asyncio.Semaphore(most)
         self.buckets: dict[str, str] = {}
         self.told_until = 0.0
-        self._session: httpx.AsyncClient | None = None
+        self.apart = False
+        self._sessions: dict[bool, httpx.AsyncClient] = {}
 
-    def session(self) -> "httpx.AsyncClient":
+    def session(self, *, storage: bool) -> "httpx.AsyncClient":
         """The session, opened when it is first needed."""
-        if self._session is None:
-            self._session = _session()
-        return self._session
+        apart = storage and self.apart
+        if apart not in self._sessions:
+            self._sessions[apart] = _session()
+        return self._sessions[apart]
 
     async def close(self) -> None:
-        """Close the session; the next request would open another."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.aclose()
+        """Close the sessions; the next request would open another."""
+        while self._sessions:
+            await self._sessions.popitem()[1].aclose()
 
 
 class HttpClient:
@@ -90,6 +95,15 @@ class HttpClient:
         self._retry = retry
         self._own = shared is None
         self._connections = shared or Connections(most=source.concurrency)
+
+    @property
+    def direct(self) -> bool:
+        """Whether to go around the redirects of small files, as long as that works."""
+        return self._connections.direct
+
+    @direct.setter
+    def direct(self, works: bool) -> None:
+        self._connections.direct = works
 
     async def close(self) -> None:
         """Close the session, unless others share it."""
@@ -133,7 +147,7 @@ class HttpClient:
         response: httpx.Response | None = None
         try:
             async with self._turn(bucket, where) as turn, allowance.spending():
-                response = await self._sent(url, headers)
+                response = await self._sent(url, headers, storage=bucket is None)
                 try:
                     await turn.settle(response)
                     yield response
@@ -146,10 +160,10 @@ class HttpClient:
             silence = self._timeout / 2
             raise transport_failure(error, host_of(url), where, silence, begun=response is not None) from None
 
-    async def _sent(self, url: str, headers: Mapping[str, str]) -> "httpx.Response":
+    async def _sent(self, url: str, headers: Mapping[str, str], *, storage: bool) -> "httpx.Response":
         from ckptinspect.sources.hub_library import httpx
 
-        session = self._connections.session()
+        session = self._connections.session(storage=storage)
         timeout = httpx.Timeout(self._timeout / 2, pool=self._timeout)
         request = session.build_request("GET", url, headers=headers, timeout=timeout)
         self._source.requests += 1

@@ -5,8 +5,10 @@ file, to ``/api/resolve-cache/`` for a small one. The commit, the size and the h
 (``X-Repo-Commit``, ``X-Linked-Size``, ``X-Linked-ETag``), so a client that follows blindly never sees them.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from ckptinspect.sources.hub_library import httpx
 
 Origin = tuple[str, str, int | None]
+_AFTER_AUTHORITY = re.compile(r"[/?#]")
 _HUB = ("https://huggingface.co", "https://hf.co")
 
 
@@ -81,10 +84,16 @@ def origin(url: str) -> Origin:
     >>> origin("https://HF.co/a") == origin("https://hf.co:443/b"), origin("http://hf.co") == origin("https://hf.co")
     (True, False)
     """
+    scheme, separator, rest = url.partition("://")
+    return _origin(scheme + separator + _AFTER_AUTHORITY.split(rest, 1)[0])
+
+
+@lru_cache(256)
+def _origin(address: str) -> Origin:
     from ckptinspect.sources.hub_library import httpx
 
     try:
-        parsed = httpx.URL(url)
+        parsed = httpx.URL(address)
     except httpx.InvalidURL:
         return "", "", None
     return parsed.scheme, parsed.host.lower(), parsed.port

@@ -30,6 +30,8 @@ class HubFile:
         self._file = file
         self._start = subject.repo.file_url(subject.endpoint, subject.revision, file.path)
         self._signed: str | None = None
+        if client.http.direct and not _large(file):
+            self._signed = subject.repo.small_file_url(subject.endpoint, subject.revision, file.path)
 
     async def read(self, begin: int, end: int) -> bytes:
         """Exactly these bytes. A small file comes whole and compressed, which costs less than ranges would."""
@@ -59,6 +61,7 @@ class HubFile:
                     await drain(response)
                     continue
                 if url != self._start and response.status_code in _EXPIRED:
+                    self._client.http.direct = self._client.http.direct and _large(self._file)
                     return None
                 if response.status_code not in {200, 206}:
                     raise hub_refusal(response, self._subject)

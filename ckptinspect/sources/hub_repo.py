@@ -49,6 +49,10 @@ class Repo(msgspec.Struct, frozen=True, gc=False):
         """Where the Hub tells where a file lies."""
         return f"{endpoint}/{self.page}/resolve/{commit}/{quote(path)}"
 
+    def small_file_url(self, endpoint: str, commit: str, path: str) -> str:
+        """Where the Hub redirects to from the address of a small file, which it serves itself."""
+        return f"{endpoint}/api/resolve-cache/{self.kind}/{self.name}/{commit}/{quote(path)}"
+
     def headers_url(self, endpoint: str, index: str) -> str:
         """Where the headers of all shards of an index come in one answer."""
         return f"{endpoint}/api/{self.kind}/{self.name}/safetensors-metadata/{quote(index)}"
