@@ -145,6 +145,7 @@ class TestHub:
         self.quotas = {"api": Quota(1_000, 300), "resolvers": Quota(5_000, 300)}
         self.tags: dict[str, set[str]] = {}
         self.page = 1_000
+        self.links_elsewhere = False
         self.requests: list[Request] = []
         self.closing = threading.Event()
         self._faults: list[Fault] = []
@@ -170,6 +171,7 @@ class TestHub:
             "HF_HOME": os.fspath(home),
             "HF_HUB_CACHE": os.path.join(home, "hub"),
             "HF_TOKEN_PATH": os.path.join(home, "token"),
+            "CKPTINSPECT_CACHE": os.path.join(home, "ckptinspect"),
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_OFFLINE": "0",
             "HF_TOKEN": "",
@@ -289,7 +291,7 @@ class TestHub:
         reply = _json(request, json.dumps(shown).encode())
         if len(names) > begin + self.page:
             query = "&".join(part for part in request.query.split("&") if not part.startswith("cursor="))
-            following = f"{self.endpoint}/api/models?{query}&cursor={begin + self.page}"
+            following = f"{'http://localhost:1' if self.links_elsewhere else self.endpoint}/api/models?{query}&cursor={begin + self.page}"
             reply.headers["Link"] = f'<{following}>; rel="next"'
         return reply
 

@@ -142,9 +142,11 @@ class FromFile(Listing):
             if beginning == _PARQUET:
                 yield from self._from_parquet(file)
             elif self._column is not None or self._path.lower().endswith((".csv", ".tsv")):
-                yield from self._from_csv(io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline=""))
+                with io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="") as text:
+                    yield from self._from_csv(text)
             else:
-                yield from self._from_text(io.TextIOWrapper(file, "utf-8-sig", "surrogateescape"))
+                with io.TextIOWrapper(file, "utf-8-sig", "surrogateescape") as text:
+                    yield from self._from_text(text)
 
     def count(self) -> int:
         return self._rows

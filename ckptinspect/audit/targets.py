@@ -34,8 +34,7 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def name(self) -> str:
         """The same for the same targets at the same place of a run."""
-        content = msgspec.json.encode(self.targets).decode()
-        return f"{self.number:08d}-{_digest(content, 6).hex()}"
+        return f"{self.number:08d}-{_digest(repr(self.targets), 6).hex()}"
 
 
 class Shard(msgspec.Struct, frozen=True):

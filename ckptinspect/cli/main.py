@@ -39,6 +39,7 @@ VERBS = (
     Verb("snapshot", "Keep the headers, config and index in one small file."),
     Verb("audit", "Find what is wrong with checkpoints, by rule."),
     Verb("rule", "List the rules of the audit, or explain one."),
+    Verb("cache", "Show or clear the headers that audits have kept."),
     Verb("dtypes", "Explain the number formats."),
 )
 _NAMES = frozenset(verb.name for verb in VERBS)

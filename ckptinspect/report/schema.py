@@ -19,6 +19,7 @@ _DATA: dict[str, type[msgspec.Struct]] = {
     "dtypes": v1.DtypesData,
     "audit": v1.AuditData,
     "rule": v1.RulesData,
+    "cache": v1.CacheData,
 }
 
 

@@ -633,3 +633,17 @@ class RulesData(msgspec.Struct, frozen=True):
     """``rule``: the rules of the audit, in the order of their codes."""
 
     rules: tuple[RuleData, ...]
+
+
+class CacheData(msgspec.Struct, frozen=True):
+    """``cache``: what the header cache holds. ``bytes`` are those on disk, ``limit`` how many they may become,
+    ``runs`` the audits that were left and can be gone on with.
+    """
+
+    folder: str
+    headers: int
+    listings: int
+    bytes: int
+    limit: int
+    runs: int
+    cleared: bool

@@ -60,6 +60,9 @@ class HeaderCache:
         self._puts = 0
         self._today = int(time.time()) // _DAY
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return HeaderCache, (self.folder, self.limit)
+
     def __enter__(self) -> Self:
         return self
 
@@ -92,6 +95,8 @@ class HeaderCache:
 
     def state(self) -> CacheState:
         """What the cache holds."""
+        if not os.path.exists(self._paths()[0]):
+            return CacheState(self.folder, 0, 0, 0, self.limit)
         counts = dict(self._rows("SELECT kind, count(*) FROM entries GROUP BY kind"))
         return CacheState(self.folder, counts.get(_HEADER, 0), counts.get(_LISTING, 0), self._on_disk(), self.limit)
 

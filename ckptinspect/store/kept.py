@@ -29,6 +29,9 @@ class KeptSource(Source):
         self._files: dict[str, File] | None = None
         self._begun: dict[str, bytes] = {}
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return KeptSource, (self._inner, self._cache, self._scope)
+
     async def __aenter__(self) -> Self:
         await self._inner.__aenter__()
         return self

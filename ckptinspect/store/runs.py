@@ -10,6 +10,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -146,13 +147,20 @@ def remove(run: Run) -> None:
     shutil.rmtree(run.folder, ignore_errors=True)
 
 
+def left_runs(store: str) -> Iterator[Run]:
+    """The runs in a store that can be gone on with."""
+    for name, saved in _runs(store):
+        if not saved.finished:
+            yield Run(store, name, saved.fingerprint, saved.size)
+
+
 def _unlink(run: Run, ending: str) -> None:
     """Remove the parts of a run whose names end so."""
     for kind in os.listdir(run.store) if os.path.isdir(run.store) else ():
         folder = os.path.join(run.store, kind)
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
-            number = name.removeprefix(run.name + "-")[:8]
-            if name != number and number.isdigit() and name.endswith(ending):
+            before, dash, number = name.partition(run.name + "-")
+            if dash and not before and number[:8].isdigit() and name.endswith(ending):
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(folder, name))
 
@@ -238,8 +246,8 @@ class Targets:
         ended = False
         for line in lines_of(self._path):
             try:
-                said = msgspec.json.decode(line, type=_Line)
-            except msgspec.MsgspecError:
+                said = msgspec.convert(json.loads(line), _Line)
+            except ValueError:
                 break
             whole += len(line)
             if said.end:
@@ -256,5 +264,6 @@ class Targets:
     def _append(self, file: IO[bytes], line: _Line) -> None:
         """Hand a line to the system before anybody acts on it: whoever is killed then has it on the list."""
         with writing(self._path):
-            file.write(msgspec.json.encode(line) + b"\n")
+            # The standard library writes and reads what is no Unicode in the name of a file here.
+            file.write(json.dumps(msgspec.to_builtins(line), separators=(",", ":")).encode() + b"\n")
             file.flush()

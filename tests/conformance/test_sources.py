@@ -18,6 +18,8 @@ from ckptinspect.sources.hub import HubSource
 from ckptinspect.sources.local import LocalSource
 from ckptinspect.sources.remote import RemoteSource
 from ckptinspect.sources.snapshot import SCHEMA, Manifest, SnapshotSource
+from ckptinspect.store.headers import HeaderCache
+from ckptinspect.store.kept import KeptSource
 from tests.hub_server import TestHub
 
 T = TypeVar("T")
@@ -236,6 +238,18 @@ class TestHubSource(ListingSourceContract):
     @pytest.fixture
     def nowhere(self, make: Make, tmp_path: Path) -> Source:
         return HubSource("org/nowhere")
+
+
+class TestKeptSource(TestHubSource):
+    """The Hub by way of the header cache: what is read through it is the same, the first time and the second."""
+
+    @pytest.fixture
+    def make(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+        folder = tmp_path / "repo"
+        cache = HeaderCache(os.fspath(tmp_path / "cache"))
+        with TestHub({"org/name": folder}) as hub, cache:
+            hub.surround(monkeypatch, tmp_path / "home")
+            yield lambda files: KeptSource(HubSource(written(folder, files) and "org/name"), cache, hub.endpoint)
 
 
 class TestRemoteSourceInMemory(ListingSourceContract):
