@@ -84,7 +84,9 @@ class Fleet(msgspec.Struct, frozen=True):
         from ckptinspect.audit.campaign import Plan
         from ckptinspect.audit.listing import Sought
         from ckptinspect.audit.targets import Shard, parse_shard
+        from ckptinspect.engines.registry import engine_of
 
+        engine_of(self.engine)
         filters = tuple(tag for item in (self.filter or "").split(",") if (tag := item.strip()))
         sought = Sought(refs, recursive, self.from_, self.column, self.org, filters, self.hub_cache)
         return Plan(
