@@ -20,9 +20,7 @@ def audit(repo: str) -> tuple[str, list[str]]:
     info = api.model_info(repo, files_metadata=True)
     names = {sibling.rfilename for sibling in info.siblings or ()}
     if "adapter_model.safetensors" in names:
-        headers = {
-            "adapter_model.safetensors": api.parse_safetensors_file_metadata(repo, "adapter_model.safetensors")
-        }
+        headers = {"adapter_model.safetensors": api.parse_safetensors_file_metadata(repo, "adapter_model.safetensors")}
         weight_map = {}
     else:
         metadata = api.get_safetensors_metadata(repo)

@@ -96,7 +96,7 @@ class Hurried(msgspec.Struct, frozen=True):
     async def opened(self, pace: Pace) -> AsyncIterator[Callable[[Numbers], Awaitable[list[float]]]]:
         async def one(_: Numbers) -> list[float]:
             sent = []
-            for _ in range(4):
+            for _turn in range(4):
                 lease = await pace.lease("storage")
                 await asyncio.sleep(lease.wait)
                 sent.append(time.time())
