@@ -45,7 +45,7 @@ def shown(capfd: Capture, *arguments: str) -> str:
         (["shwo", "a"], "'shwo' is no verb; did you mean show?"),
         (["-f", "json", "tree", "a"], "the verb comes first: ckptinspect tree …"),
         (["help", "tre"], "'tre' is no verb; did you mean tree?"),
-        (["help", "colour"], "'colour' is no verb; choose one of audit, bench, diff, dtypes, estimate, formula, rule, show, snapshot, tensors, tree"),
+        (["help", "colour"], "'colour' is no verb; choose one of audit, bench, cache, diff, dtypes, estimate, formula, rule, show, snapshot, tensors, tree"),
         ([TINY, "--limt", "3"], "there is no option '--limt'; did you mean --limit?"),
         ([TINY, "-x"], "there is no option '-x'; see ckptinspect show --help"),
         (["--nothing"], "there is no option '--nothing'; see ckptinspect show --help"),

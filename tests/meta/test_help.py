@@ -31,8 +31,8 @@ def test_the_help_of_a_verb_covers_every_option_and_gives_examples(verb: str) ->
 
     assert "Example" in out
     for name in inspect.signature(spelled_out(run)).parameters:
-        known = {"ref", "refs", "old", "new", "code", "paths"}
-        assert options.get(name, f"--{name.replace('_', '-')}") in out or name in known
+        known = {"ref", "refs", "old", "new", "code", "paths", "action"}
+        assert options.get(name, f"--{name.strip('_').replace('_', '-')}") in out or name in known
     assert inspect.getdoc(run)
 
 

@@ -87,6 +87,11 @@ def test_heavy_packages_are_imported_where_they_are_used(path: Path) -> None:
     if name_of(path) in {"ckptinspect.snapshot", "ckptinspect.sources.snapshot"}:
         return
     name = name_of(path)
+    if name == "ckptinspect.audit.batch" or name.startswith("ckptinspect.engines."):
+        # Runs over many checkpoints wait for many at once; nothing else imports them.
+        heavy = {imported.partition(".")[0] for imported in imports(path, inside_functions=False)} & HEAVY
+        assert heavy <= {"asyncio"}
+        return
     if name.startswith("ckptinspect.sources.") and name.rpartition(".")[2] not in {"base", "local"}:
         return
     assert not {imported.partition(".")[0] for imported in imports(path, inside_functions=False)} & HEAVY
