@@ -21,7 +21,7 @@ from ckptinspect.bench.process import FailedError, Process, Tick
 from ckptinspect.bench.subject import Found, Skipped
 from ckptinspect.bench.summary import LimitSummary, Summary, bounds_of, link_of, settled, summaries
 from ckptinspect.bench.trial import FileChangedError, Request, Subject, Trial, measure
-from ckptinspect.bench.tuning import bound_on, threads_by_bound
+from ckptinspect.bench.tuning import threads_by_bound, threads_for
 from ckptinspect.errors import UnavailableError
 
 _PROBE_SECONDS = 60.0
@@ -218,8 +218,7 @@ class _Run:
     def _threads(self, method: Method, cache: Cache) -> int:
         if not method.threaded:
             return 1
-        tried = self.settings.threads
-        return self.threads.get(bound_on(method, cache), tried[len(tried) // 2])
+        return threads_for(method, cache, self.threads, self.settings.threads)
 
     def _round(self, number: int, loads: Sequence[_Load], rounds: int) -> None:
         ordered = [

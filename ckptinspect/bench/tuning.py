@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
-from ckptinspect.bench.base import Cache, Method, Role
+from ckptinspect.bench.base import Cache, Destination, Method, Role
 from ckptinspect.bench.trial import Trial
 
 _CLOSE = 0.75
@@ -23,6 +23,18 @@ def bound_on(method: Method, cache: Cache) -> str:
     if method.role is Role.LIMIT:
         return limit_of(method.name)
     return "storage" if cache is Cache.COLD else "memcpy"
+
+
+def threads_for(method: Method, cache: Cache, known: Mapping[str, int], tried: Sequence[int]) -> int:
+    """The number of threads for a method: that of its bound, the middle of those tried where that is not known yet.
+
+    A cold load to new memory waits for the storage and for the memory's pages in turn, so twice as many keep
+    both busy, if so many were tried.
+    """
+    number = known.get(bound_on(method, cache), sorted(tried)[len(tried) // 2])
+    if method.destination is Destination.FRESH and cache is Cache.COLD:
+        return max(number, min(2 * number, max(tried)))
+    return number
 
 
 def threads_by_bound(warm_up: Iterable[Trial]) -> dict[str, int]:

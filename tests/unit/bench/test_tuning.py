@@ -5,7 +5,7 @@ import pytest
 from ckptinspect.bench.base import Cache
 from ckptinspect.bench.methods.limits import Memcpy, StorageDirect
 from ckptinspect.bench.methods.read import DirectFull, ReadRing
-from ckptinspect.bench.tuning import bound_on, chosen, threads_by_bound
+from ckptinspect.bench.tuning import bound_on, chosen, threads_by_bound, threads_for
 from tests.unit.bench.test_summary import trial
 
 
@@ -40,5 +40,11 @@ def test_loads_take_the_threads_of_what_bounds_them(monkeypatch: pytest.MonkeyPa
     ]
 
     assert threads_by_bound(warm_up) == {"storage": 4, "memcpy": 2}
+    assert threads_for(DirectFull(), Cache.COLD, {"storage": 2}, (1, 2, 4)) == 4
+    assert threads_for(DirectFull(), Cache.COLD, {"storage": 4}, (1, 2, 4)) == 4
+    assert threads_for(DirectFull(), Cache.COLD, {"storage": 2}, (2,)) == 2
+    assert threads_for(DirectFull(), Cache.COLD, {}, (1, 2, 4)) == 4
+    assert threads_for(ReadRing(), Cache.COLD, {"storage": 2}, (1, 2, 4)) == 2
+    assert threads_for(ReadRing(), Cache.WARM, {"storage": 2, "memcpy": 1}, (4, 1, 2)) == 1
     assert bound_on(DirectFull(), Cache.COLD) == bound_on(StorageDirect(), Cache.COLD) == "storage"
     assert bound_on(ReadRing(), Cache.WARM) == bound_on(Memcpy(), Cache.COLD) == "memcpy"
