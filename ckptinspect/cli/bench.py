@@ -1,5 +1,6 @@
 """``ckptinspect bench``."""
 
+import sys
 from typing import Annotated
 
 import msgspec
@@ -7,6 +8,7 @@ import typer
 
 from ckptinspect.bench.verify import Check
 from ckptinspect.cli.output import Writer
+from ckptinspect.errors import UnavailableError
 
 EXAMPLES = (
     "ckptinspect bench ./llama",
@@ -81,6 +83,8 @@ def run(
     Every load is a fresh process, its cache state is proved, its bytes are checked. Files are only ever read;
     cold rounds drop them, and nothing else, from the page cache, and what was cached is cached again.
     """
+    if sys.platform != "linux":
+        raise UnavailableError("bench needs Linux: it proves the state of the page cache by what Linux tells of it")
     from ckptinspect.cli.benching import drawn, finished, measured, settings_of
 
     report, outcome = measured(paths or [], synthetic, dir, settings_of(asked), quiet=writer.quiet)

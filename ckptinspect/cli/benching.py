@@ -19,7 +19,7 @@ from ckptinspect.bench.worker import storage_reads
 from ckptinspect.cli.bench import Asked
 from ckptinspect.cli.main import FORMAT, PARTIAL, SOURCE, USAGE
 from ckptinspect.cli.output import write_whole
-from ckptinspect.errors import RefError, UnavailableError
+from ckptinspect.errors import RefError
 from ckptinspect.report.bench import bench_report
 from ckptinspect.report.document import Plot, Report
 from ckptinspect.text import bytes_text, escaped, quoted
@@ -86,8 +86,6 @@ def measured(
     paths: Sequence[str], synthetic: str | None, folder: str, settings: Settings, *, quiet: bool
 ) -> tuple[Report, Outcome]:
     """Run it on the files named, or on one made for it."""
-    if sys.platform != "linux":
-        raise UnavailableError("bench needs Linux: it proves the state of the page cache by what Linux tells of it")
     if (synthetic is None) == (not paths):
         what = "name files to measure, or a --synthetic SIZE" if not paths else "either files or --synthetic, not both"
         raise RefError(what, hint="see ckptinspect bench --help")

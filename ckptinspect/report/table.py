@@ -55,8 +55,9 @@ def _section(lines: Iterable[str], number: int, out: TextIO) -> None:
 def _about(screen: Screen) -> Iterator[str]:
     """What is to be said of the drawing itself."""
     if screen.left_out:
-        what = "the column" if len(screen.left_out) == 1 else "the columns"
-        yield f"no room for {what} {', '.join(screen.left_out)}"
+        titles = list(dict.fromkeys(screen.left_out))
+        what = "the column" if len(titles) == 1 else "the columns"
+        yield f"no room for {what} {', '.join(titles)}"
 
 
 def _notes(notes: Sequence[str], screen: Screen) -> Iterator[str]:

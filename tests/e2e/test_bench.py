@@ -148,6 +148,15 @@ def test_what_has_no_meaning_is_a_sentence(
     assert err.startswith(f"error: {sentence}")
 
 
+def test_elsewhere_than_on_linux_it_is_unavailable(
+    path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+    assert run(["bench", str(path)]) == 69
+    assert capfd.readouterr().err.startswith("error: bench needs Linux: ")
+
+
 def test_a_file_that_is_refused_is_a_row_a_sentence_and_an_exit_code(tmp_path: Path) -> None:
     sparse = write_safetensors(on_disk(tmp_path) / "sparse.safetensors", sized(50_000_000))
 

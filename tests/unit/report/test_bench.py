@@ -247,3 +247,10 @@ def test_a_png_takes_matplotlib() -> None:
         )
     else:
         assert plot.png([PLOT, PLOT]).startswith(b"\x89PNG")
+
+
+def test_a_column_without_room_in_two_tables_is_told_once(report: Report) -> None:
+    two = msgspec.structs.replace(report, blocks=(*report.blocks, *report.blocks))
+    (told,) = re.findall(r"no room for the columns? (.*)", " ".join(drawn(two, 60).split("\n      ")))
+
+    assert len(set(told.split(", "))) == len(told.split(", "))
