@@ -14,6 +14,7 @@ import typer
 
 import ckptinspect
 from ckptinspect.cli.lane import LeanCommand, OneTooManyError
+from ckptinspect.cli.leaving import leave
 from ckptinspect.cli.options import spelled_out
 from ckptinspect.cli.output import PipeClosedError
 from ckptinspect.errors import CkptInspectError, RefError
@@ -69,7 +70,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with its exit code."""
     # A short process that builds much and drops little has nothing for the cyclic collector to find.
     gc.disable()
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    leave(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: list[str]) -> int:
