@@ -14,8 +14,7 @@ def leave(code: int) -> NoReturn:
     checkpoint that is a tenth of the whole run. So it is not asked to, where nothing else waits for it: no function
     to be called at exit (log files, temporary folders, coverage), no thread, no profiler, no prompt.
     """
-    watched = sys.gettrace() is not None or sys.getprofile() is not None or sys.flags.interactive or sys.flags.inspect
-    if watched or atexit._ncallbacks() or threading.active_count() > 1:  # noqa: SLF001 - no other way to ask
+    if _watched() or atexit._ncallbacks() or threading.active_count() > 1:  # noqa: SLF001 - no other way to ask
         sys.exit(code)
     try:
         for stream in (sys.stdout, sys.stderr):
@@ -24,3 +23,12 @@ def leave(code: int) -> NoReturn:
         # There is no such stream, or nobody reads it: the interpreter knows what to say of that.
         sys.exit(code)
     os._exit(code)
+
+
+def _watched() -> bool:
+    """Whether a debugger, a profiler or a prompt has something to do yet."""
+    if sys.flags.interactive or sys.flags.inspect or sys.gettrace() is not None or sys.getprofile() is not None:
+        return True
+    # From Python 3.12 on they may watch by another way.
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is not None and any(monitoring.get_tool(tool) is not None for tool in range(6))

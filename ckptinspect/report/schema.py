@@ -1,5 +1,6 @@
 """The JSON schemas of the contract, from the types in ``v1``: ``python -m ckptinspect.report.schema FOLDER``."""
 
+import inspect
 import os
 import sys
 
@@ -30,6 +31,9 @@ def schemas() -> dict[str, bytes]:
 
 def _schema(kind: str, data: type[msgspec.Struct]) -> bytes:
     (reference,), components = msgspec.json.schema_components([data], ref_template="#/$defs/{name}")
+    for component in components.values():
+        # Python 3.13 takes the indentation of docstrings away by itself.
+        component["description"] = inspect.cleandoc(component["description"])
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"{v1.SCHEMA} {kind}",

@@ -28,9 +28,10 @@ class KeptSource(Source):
         self._scope = scope
         self._files: dict[str, File] | None = None
         self._begun: dict[str, bytes] = {}
+        self._copied = False
 
     def __reduce__(self) -> tuple[object, ...]:
-        return KeptSource, (self._inner, self._cache, self._scope)
+        return _copy, (self._inner, self._cache, self._scope)
 
     async def __aenter__(self) -> Self:
         await self._inner.__aenter__()
@@ -38,6 +39,9 @@ class KeptSource(Source):
 
     async def __aexit__(self, *failure: object) -> None:
         self._begun.clear()
+        if self._copied:
+            # The cache came along with the copy, and is nobody else's.
+            self._cache.close()
         await self._inner.__aexit__(*failure)
 
     async def list(self) -> tuple[File, ...]:
@@ -94,6 +98,12 @@ class KeptSource(Source):
 
     def _count(self) -> None:
         self.requests, self.bytes_read = self._inner.requests, self._inner.bytes_read
+
+
+def _copy(inner: Source, cache: HeaderCache, scope: str) -> KeptSource:
+    source = KeptSource(inner, cache, scope)
+    source._copied = True  # noqa: SLF001 - another way to make one
+    return source
 
 
 def _extent(file: File, known: bytes, end: int) -> int:

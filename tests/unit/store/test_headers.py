@@ -4,6 +4,8 @@ import logging
 import multiprocessing
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ HUB = "https://huggingface.co"
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> HeaderCache:
-    return HeaderCache(os.fspath(tmp_path), 100_000_000)
+def cache(tmp_path: Path) -> Iterator[HeaderCache]:
+    with HeaderCache(os.fspath(tmp_path), 100_000_000) as cache:
+        yield cache
 
 
 def digest(number: int) -> str:
@@ -123,7 +126,7 @@ def test_a_database_that_is_damaged_in_the_middle_is_made_anew(cache: HeaderCach
 def test_an_entry_that_is_damaged_is_as_if_it_were_not_there(cache: HeaderCache, tmp_path: Path) -> None:
     cache.keep_beginning(HUB, digest(1), b"header")
     cache.keep_beginning(HUB, digest(2), b"header")
-    with sqlite3.connect(tmp_path / FILE) as other:
+    with closing(sqlite3.connect(tmp_path / FILE)) as other, other:
         other.execute("UPDATE entries SET data = x'00' WHERE rowid = 1")
         other.execute("UPDATE entries SET size = 3 WHERE rowid = 2")
 
@@ -149,8 +152,9 @@ def test_a_cache_that_somebody_else_has_locked_is_passed_by(
     cache: HeaderCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ckptinspect.store.headers._PATIENCE", 0.01)
-    HeaderCache(os.fspath(tmp_path)).keep_beginning(HUB, digest(1), b"header")
-    with sqlite3.connect(tmp_path / FILE, isolation_level=None) as other:
+    with HeaderCache(os.fspath(tmp_path)) as first:
+        first.keep_beginning(HUB, digest(1), b"header")
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         cache.keep_beginning(HUB, digest(2), b"header")
         assert cache.beginning(HUB, digest(1)) == b"header"
