@@ -206,7 +206,7 @@ class _Judge:
             return Verdict(aside)
         if (doubled := self._doubled(kind)) is not None:
             return Verdict(doubled)
-        if _looks_packed(kind):
+        if _looks_packed(kind) or self.quantized.may_serve(kind):
             return Verdict(Meaning.UNEXPLAINED)
         return Verdict(Meaning.PARAMETER, kind.elements)
 
