@@ -13,6 +13,7 @@ from ckptinspect.fold import templates
 from ckptinspect.header import keys_in
 from ckptinspect.model import Config, Kind, KindKey, Note, Shape, Shard, Tensor
 from ckptinspect.quant.base import FLOATS, Explained, Setting, Unit
+from ckptinspect.quant.budget import Budget
 from ckptinspect.quant.claims import Claims
 from ckptinspect.quant.neighbours import Neighbours
 from ckptinspect.quant.units import NamedKey, Units, needs_names, parts_of, units_of
@@ -42,9 +43,14 @@ class Quantized:
     """The quantized modules of one component."""
 
     def __init__(
-        self, shards: Sequence[Shard], kinds: Sequence[Kind], config: Config, metadata: Mapping[str, str]
+        self,
+        shards: Sequence[Shard],
+        kinds: Sequence[Kind],
+        config: Config,
+        metadata: Mapping[str, str],
+        budget: Budget | None = None,
     ) -> None:
-        self.claims = Claims(config)
+        self.claims = Claims(config, budget)
         self._kinds = kinds
         self._config = config
         self._keys: dict[str, list[NamedKey]] = {}

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ckptinspect.model import Config
+from ckptinspect.quant.budget import Budget, SpentError
 
 if TYPE_CHECKING:
-    from ckptinspect.quant.patterns import Pattern
+    from ckptinspect.quant.patterns import Patterns
 
 MAX_ENTRIES = 200_000
 """Entries of one list or table that are looked at."""
 _MAX_PATTERNS = 500
+# What patterns are for.
+_IGNORE, _CHOOSE = "ignore", "choose"
 _MAX_NAME = 4_000
 _DEEPEST = 64
 _MAX_BITS = 64
@@ -67,33 +70,41 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class _Group(msgspec.Struct, frozen=True):
-    """A claim for the modules that names or patterns choose."""
+    """A claim for the modules that names choose, or the patterns of this number."""
 
     claim: Claim
-    names: frozenset[str]
-    patterns: "tuple[Pattern, ...]"
-    every: bool
+    number: int
+    names: frozenset[str] = frozenset()
+    every: bool = False
 
-    def covers(self, path: str) -> bool:
-        return self.every or path in self.names or any(pattern.matches(path) for pattern in self.patterns)
+    def covers(self, path: str, fitting: frozenset[int]) -> bool:
+        return self.every or path in self.names or self.number in fitting
 
 
 class Claims:
-    """The quantization section of a config, empty where there is none."""
+    """The quantization section of a config, empty where there is none.
 
-    def __init__(self, config: Config) -> None:
+    ``not_understood`` are the entries that decide nothing; ``given_up`` is the first module for which the patterns
+    cost more than ``budget`` allows: from there on they decide nothing either.
+    """
+
+    def __init__(self, config: Config, budget: Budget | None = None) -> None:
         section = self.section = quantization_of(config)
         self._small_experts = any("4" in text for text in _expert_dtypes(config, section))
         self.not_understood: list[str] = []
-        self._patterns = 0
+        self.given_up: str | None = None
+        self._budget = Budget() if budget is None else budget
+        self._taken = 0
+        self._patterns: dict[str, Patterns] = {}
         self.method = _method(section)
-        self._ignored = self._names(_ignored(section))
+        self._ignored = self._names(_ignored(section), _IGNORE, 0)
         self._groups = tuple(self._grouped())
-        self._rules = tuple(self._ruled())
+        self._rules = tuple(self._ruled(len(self._groups)))
         self._modules = dict(self._by_module())
-        self._folded: dict[str, list[Claim]] = {}
+        self._folded: dict[str, dict[Claim, None]] = {}
         for path, claim in self._modules.items():
-            self._folded.setdefault(path.translate(_DIGITS), []).append(claim)
+            self._folded.setdefault(path.translate(_DIGITS), {})[claim] = None
+        self._known: dict[str, tuple[Claim, ...]] = {}
 
     def __bool__(self) -> bool:
         return bool(self.section)
@@ -107,17 +118,28 @@ class Claims:
 
     def about(self, path: str) -> tuple[Claim, ...]:
         """All that is claimed for the module at this path or for others that differ from it in digits only."""
+        if path not in self._known:
+            self._known[path] = self._about(path)
+        return self._known[path]
+
+    def _about(self, path: str) -> tuple[Claim, ...]:
         found = [self._modules[path]] if path in self._modules else []
         found += self._folded.get(path.translate(_DIGITS), ())
         if not found and len(path) < _MAX_NAME:
-            rules = (rule.claim for rule in self._rules if rule.covers(path))
-            groups = (group.claim for group in self._groups if group.covers(path))
-            found += [claim for claim in (next(rules, None), next(groups, None)) if claim is not None][:1]
+            found += self._chosen(path)
         if not found and self._groups:
             found += [group.claim for group in self._groups]
         if self._small_experts and "experts" in path:
             found.append(Claim(4, 32))
         return tuple(dict.fromkeys([*found, *([] if self._groups else [self.general])]))
+
+    def _chosen(self, path: str) -> list[Claim]:
+        """What the first rule or else the first group says that covers a module; all where that is not known."""
+        candidates = (*self._rules, *self._groups)
+        fitting = self._fitting(_CHOOSE, path)
+        if fitting is None:
+            return [candidate.claim for candidate in candidates]
+        return [candidate.claim for candidate in candidates if candidate.covers(path, fitting)][:1]
 
     def exactly(self, path: str) -> tuple[Claim, ...]:
         """As ``about``, but where the very module is named with its bits, that alone."""
@@ -126,40 +148,51 @@ class Claims:
 
     def leaves_out(self, path: str) -> bool:
         """Whether the config names this module, or one that it is in, among those not to be quantized."""
-        names, patterns = self._ignored
-        if not names and not patterns:
+        if len(path) >= _MAX_NAME or not (self._ignored or _IGNORE in self._patterns):
             return False
-        if len(path) >= _MAX_NAME:
-            return False
-        return not names.isdisjoint(_around(path)) or any(pattern.matches(path) for pattern in patterns)
+        return not self._ignored.isdisjoint(_around(path)) or bool(self._fitting(_IGNORE, path))
 
-    def _names(self, entries: Iterable[str]) -> "tuple[frozenset[str], tuple[Pattern, ...]]":
-        """Entries of a list: those that are names, and those that are patterns."""
-        names, patterns = set(), []
-        for number, entry in enumerate(entries):
-            if number >= MAX_ENTRIES:
+    def _fitting(self, use: str, path: str) -> frozenset[int] | None:
+        """The numbers of the patterns of one use that fit a path; None where that costs more than is left."""
+        if use not in self._patterns:
+            return frozenset()
+        try:
+            return self._patterns[use].fitting(path)
+        except SpentError:
+            self.given_up = path if self.given_up is None else self.given_up
+            return None
+
+    def _names(self, entries: Iterable[str], use: str, number: int) -> frozenset[str]:
+        """The entries of a list that are names; those that are patterns are taken for a use, under a number."""
+        names = set()
+        for at, entry in enumerate(entries):
+            if at >= MAX_ENTRIES:
                 self.not_understood.append(f"all entries after the first {MAX_ENTRIES:,}")
                 break
             text = entry.removeprefix("re:")
             if text == entry and "*" not in entry:
                 names.add(entry.removesuffix("."))
-            elif (pattern := self._pattern(text if text != entry else _globbed(entry), entry)) is not None:
-                patterns.append(pattern)
-        return frozenset(names), tuple(patterns)
+            else:
+                self._take(text if text != entry else _globbed(entry), entry, use, number)
+        return frozenset(names)
 
-    def _pattern(self, text: str, entry: str) -> "Pattern | None":
-        self._patterns += 1
-        if self._patterns > _MAX_PATTERNS:
-            if self._patterns == _MAX_PATTERNS + 1:
+    def _take(self, text: str, entry: str, use: str, number: int) -> bool:
+        """Whether a pattern is followed from now on."""
+        self._taken += 1
+        if self._taken > _MAX_PATTERNS:
+            if self._taken == _MAX_PATTERNS + 1:
                 self.not_understood.append(f"all patterns after the first {_MAX_PATTERNS}")
-            return None
-        from ckptinspect.quant.patterns import NotUnderstoodError, Pattern
+            return False
+        from ckptinspect.quant.patterns import NotUnderstoodError, Patterns
 
+        if use not in self._patterns:
+            self._patterns[use] = Patterns(self._budget)
         try:
-            return Pattern(text)
-        except NotUnderstoodError:
+            self._patterns[use].add(text, number)
+        except (NotUnderstoodError, SpentError):
             self.not_understood.append(entry)
-            return None
+            return False
+        return True
 
     def _grouped(self) -> Iterator[_Group]:
         """The groups of compressed-tensors and ModelOpt, which name their targets."""
@@ -173,22 +206,24 @@ class Claims:
             form = group.text("format") or self.section.text("format") or ""
             claim = _claim(weights.integer("num_bits"), weights.integer("group_size"), form)
             targets = group.texts("targets")
-            names, patterns = self._names(targets)
+            names = self._names(targets, _CHOOSE, number)
             # Class names (Linear, MoE blocks) choose by what a header does not show.
             every = not targets or any("." not in target and target[:1].isupper() for target in targets)
-            yield _Group(claim, names, patterns, every)
+            yield _Group(claim, number, names, every)
 
-    def _ruled(self) -> Iterator[_Group]:
-        """What is said of modules by patterns: ``dynamic`` of GPTQModel, Gemma's and AutoRound's tables."""
+    def _ruled(self, number: int) -> Iterator[_Group]:
+        """What is said of modules by patterns, with numbers from this on: ``dynamic`` of GPTQModel, Gemma's and
+        AutoRound's tables.
+        """
         for key, anywhere in (("dynamic", False), ("module_quant_configs", True), ("extra_config", True)):
             for entry, value in self.section.section(key).values.items():
                 text = entry.removeprefix("+:")
                 if not isinstance(value, dict) or entry.startswith("-:") or (anywhere and _is_plain(text)):
                     continue
-                pattern = self._pattern(f".*(?:{text})" if anywhere else text, entry)
-                if pattern is not None:
+                if self._take(f".*(?:{text})" if anywhere else text, entry, _CHOOSE, number):
                     claim = _general(Config({str(name): item for name, item in value.items()}), self.method)
-                    yield _Group(claim, frozenset(), (pattern,), every=False)
+                    yield _Group(claim, number)
+                    number += 1
 
     def _by_module(self) -> Iterator[tuple[str, Claim]]:
         """What is said of single modules: by MLX at the top level, by AutoRound, ModelOpt, VPTQ in a table."""

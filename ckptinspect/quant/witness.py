@@ -52,6 +52,9 @@ def disagreements(claims: Claims, explained: Iterable[Explained], *, stored_smal
         entries = few([quoted(entry) for entry in claims.not_understood])
         count = number_of(len(claims.not_understood), "pattern")
         yield Note(CODE, f"{count} of the quantization config, which are not followed, decide nothing: {entries}")
+    if claims.given_up is not None:
+        what = "the patterns of the quantization config cost too much to follow"
+        yield Note(CODE, f"{what}: from {quoted(claims.given_up)} on they decide nothing")
 
 
 def _said(claims: Claims) -> str:

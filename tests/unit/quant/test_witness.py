@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from ckptinspect.quant.budget import Budget
 from tests import layouts
 from tests.checkpoints import matrix, vector
 from tests.folders import Shapes
@@ -193,4 +194,13 @@ def test_a_tie_to_a_packed_embedding_has_the_parameters_that_it_holds() -> None:
             "'lm_head.weight' is tied to 'model.embed_tokens.weight' by the config and not stored; counting it again "
             "would give 1,049,088"
         )
+    ]
+
+
+def test_patterns_that_cost_too_much_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ckptinspect.analysis.count.Budget", lambda: Budget(120))
+    section = {"quant_method": "gptq", "bits": 4, "ignore": ["re:.*q_proj$", "re:.*k.{20}x"]}
+
+    assert said(GPTQ, section) == [
+        f"the patterns of the quantization config cost too much to follow: from '{PATH}' on they decide nothing"
     ]
