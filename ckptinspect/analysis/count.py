@@ -121,7 +121,7 @@ def count(checkpoint: Checkpoint, *, by_shard: bool = False) -> Count:
     budget = Budget()
     for component in sorted({shard.component for shard in checkpoint.shards}):
         shards = [shard for shard in checkpoint.shards if shard.component == component and shard.header is not None]
-        config = checkpoint.configs.get(component) or Config()
+        config = checkpoint.configs.get(component, Config())
         judge = _Judge(component, shards, config, budget)
         rows += judge.rows(shards, by_shard=by_shard)
         ties += judge.ties

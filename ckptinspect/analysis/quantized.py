@@ -13,6 +13,7 @@ from ckptinspect.fold import templates
 from ckptinspect.header import keys_in
 from ckptinspect.model import Config, Kind, KindKey, Note, Shape, Shard, Tensor
 from ckptinspect.quant.base import FLOATS, Explained, Setting, Unit
+from ckptinspect.quant.beside import COMFY_KEY
 from ckptinspect.quant.budget import Budget
 from ckptinspect.quant.claims import Claims
 from ckptinspect.quant.neighbours import Neighbours
@@ -50,7 +51,9 @@ class Quantized:
         metadata: Mapping[str, str],
         budget: Budget | None = None,
     ) -> None:
-        self.claims = Claims(config, budget)
+        headers = (shard.header for shard in shards if shard.header is not None)
+        comfy = [header.metadata[COMFY_KEY] for header in headers if COMFY_KEY in header.metadata]
+        self.claims = Claims(config, budget, comfy)
         self._kinds = kinds
         self._config = config
         self._keys: dict[str, list[NamedKey]] = {}

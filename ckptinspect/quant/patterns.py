@@ -100,7 +100,7 @@ class Patterns:
         return bool(self._firsts)
 
     def add(self, text: str, label: int) -> None:
-        """Take a pattern, before the first name. Raises SpentError, NotUnderstoodError for what is not followed here."""
+        """Take a pattern, before the first name. Raises SpentError; NotUnderstoodError for what is not followed."""
         if len(text) > MAX_LENGTH:
             raise NotUnderstoodError(text)
         self._budget.spend(_PARSING * len(text))

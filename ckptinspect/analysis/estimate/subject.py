@@ -16,6 +16,7 @@ from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.names import rows_by_tensor
 from ckptinspect.dtypes import DTYPES, Dtype, Family
 from ckptinspect.model import Checkpoint, Tensor
+from ckptinspect.quant.beside import modelopt_section
 from ckptinspect.quant.claims import quantization_of
 
 DEFAULT_CONTEXT = 4096
@@ -114,9 +115,12 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def quantized_cache(self) -> bool:
         """Whether the checkpoint was made for keys and values in 8-bit floats: its config or its scales say so."""
-        scheme = quantization_of(self.checkpoint.config).section("kv_cache_scheme")
-        if scheme.integer("num_bits") == 8 and scheme.text("type") == "float":
-            return True
+        for section in (quantization_of(self.checkpoint.config), modelopt_section(self.checkpoint.config)):
+            scheme = section.section("kv_cache_scheme")
+            if scheme.integer("num_bits") == 8 and scheme.text("type") == "float":
+                return True
+            if section.text("kv_cache_quant_algo") == "FP8":
+                return True
         return any(row.kind.template.endswith((".k_scale", ".v_scale")) for row in self.counted.rows)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from ckptinspect.model import Config
 from ckptinspect.quant.budget import Budget
-from ckptinspect.quant.claims import Claim, Claims
+from ckptinspect.quant.claims import Claims
+from ckptinspect.quant.dialects import Claim
 
 PATH = "model.layers.3.mlp.down_proj"
 
