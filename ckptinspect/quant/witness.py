@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ckptinspect.model import Config, Note
+from ckptinspect.model import Config, Kind, Note
 from ckptinspect.quant.base import Explained, Unit
 from ckptinspect.quant.claims import Claims
 from ckptinspect.quant.dialects import Claim
-from ckptinspect.quant.phantom import has_biases
+from ckptinspect.quant.phantom import denied_by, has_biases
 from ckptinspect.text import few, number_of, quoted
 
 CODE = "quantization-config"
+_DENIERS = {"config": "by the config", "class": "by its model class"}
 # The layouts that each method writes, by the names of its config; of others anything is believed.
 _LAYOUTS: Mapping[str, frozenset[str]] = {
     "gptq": frozenset({"gptq", "marlin", "marlin-24", "qqq", "gguf", "exl3", "fp8"}),
@@ -162,13 +163,32 @@ def _left_out(claims: Claims, found: Sequence[Explained]) -> Iterator[Note]:
 
 
 def doubtful_biases(explained: Iterable[Explained], config: Config) -> Iterator[Note]:
-    """Biases that AutoGPTQ may have written, where nobody says whether the model has them."""
-    found = [one.unit for one in explained if one.scheme == "gptq" and one.unit is not None]
-    biases = [kind for unit in found for kind in unit.all(("bias",))]
-    if not found or not all("bias" in unit.leaves for unit in found) or any(one.phantom for one in explained):
+    """Biases that AutoGPTQ wrote by the word of somebody, or may have written where nobody says a word."""
+    found = [one for one in explained if one.scheme == "gptq" and one.unit is not None]
+    if left_out := [one for one in found if one.phantom]:
+        yield from _phantoms(left_out, config)
         return
-    if has_biases(config):
+    units = [one.unit for one in found if one.unit is not None]
+    if not units or not all("bias" in unit.leaves for unit in units) or has_biases(config):
         return
-    elements = sum(kind.elements * kind.count for kind in biases)
+    elements = _elements(kind for unit in units for kind in unit.all(("bias",)))
     what = f"every quantized module has a bias, {number_of(elements, 'parameter')} in all"
     yield Note("quantizer-biases", f"{what}: if the model has none, they are zeros that AutoGPTQ wrote")
+
+
+def _phantoms(left_out: Iterable[Explained], config: Config) -> Iterator[Note]:
+    """Biases that do not count, by whose word: a header does not show that they are zeros."""
+    elements: dict[str, int] = {}
+    for one in left_out:
+        if one.unit is not None:
+            denier = denied_by(one.unit.path, config)
+            elements[denier] = elements.get(denier, 0) + _elements(one.phantom)
+    for denier, count in sorted(elements.items()):
+        what = (
+            f"{number_of(count, 'bias', 'biases')} beside quantized weights are left out as zeros that AutoGPTQ wrote"
+        )
+        yield Note("quantizer-biases", f"{what}: {_DENIERS[denier]} the model has none there")
+
+
+def _elements(kinds: Iterable[Kind]) -> int:
+    return sum(kind.elements * kind.count for kind in kinds)

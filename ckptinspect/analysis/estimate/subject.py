@@ -95,9 +95,12 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def context(self) -> tuple[int, str]:
         """The length of a sequence whose cache is measured, and where it comes from."""
-        if self.asked.context is not None:
-            return self.asked.context, ""
         positions = self.settings.number("positions")
+        if self.asked.context is not None:
+            if positions is None or self.asked.context <= positions:
+                return self.asked.context, ""
+            most = f"{self.settings.key('positions')} is {positions:,}"
+            return self.asked.context, f"{self.asked.context:,} tokens are more than the model reads: {most}"
         if positions is not None:
             return positions, f"the context is all that the model has: the config's {self.settings.key('positions')}"
         return DEFAULT_CONTEXT, f"neither config nor --context says how long the text is: {DEFAULT_CONTEXT:,} tokens"

@@ -135,8 +135,27 @@ def test_a_bias_of_a_model_that_nobody_knows_counts_and_is_told() -> None:
         )
     ]
     assert counted(tensors, llama).total.parameters == 512 * 512
-    assert told(tensors, llama, "quantizer-biases") == []
     assert told(tensors, {"model_type": "opt"}, "quantizer-biases") == []
+
+
+@pytest.mark.parametrize(
+    ("config", "word"),
+    [
+        ({"model_type": "llama"}, "by its model class"),
+        ({"model_type": "novel", "attention_bias": False}, "by the config"),
+        ({"model_type": "llama", "attention_bias": False}, "by the config"),
+    ],
+)
+def test_biases_that_are_left_out_are_told_with_whose_word_that_is(config: dict[str, object], word: str) -> None:
+    tensors = layouts.at(PATH, layouts.gptq(512, 512) | {"bias": ("F16", (512,))})
+
+    assert counted(tensors, config).total.parameters == 512 * 512
+    assert told(tensors, config, "quantizer-biases") == [
+        (
+            "512 biases beside quantized weights are left out as zeros that AutoGPTQ wrote: "
+            f"{word} the model has none there"
+        )
+    ]
 
 
 @pytest.mark.parametrize(
