@@ -13,6 +13,7 @@ from ckptinspect.heading import raw_header
 from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard, merged
 from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
 from ckptinspect.naming.name import holds_adapter
+from ckptinspect.quant.beside import MODELOPT_FILE
 from ckptinspect.quant.units import needs_names
 from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import joined
@@ -178,10 +179,16 @@ class _Assembly:
         return shard
 
     async def _config(self, below: str) -> Config | None:
+        found = None
         for name in _CONFIGS:
-            if (config := await self.folder.parsed(below + name, parse_config)) is not None:
-                return config
-        return None
+            if (found := await self.folder.parsed(below + name, parse_config)) is not None:
+                break
+        # Where nobody has listed the files, asking for one that is seldom there would cost a request.
+        listed = self.folder.sizes is not None or self.source.concurrency == 1
+        beside = await self.folder.parsed(below + MODELOPT_FILE, parse_config) if listed else None
+        if beside is None:
+            return found
+        return Config({} if found is None else found.values, beside.values)
 
     async def _shard(self, job: _Job) -> Shard:
         size = 0

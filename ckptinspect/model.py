@@ -251,7 +251,7 @@ class Checkpoint(msgspec.Struct, frozen=True, dict=True):
     @property
     def config(self) -> "Config":
         """The config.json of the root; an empty one where there is none."""
-        return self.configs.get("") or Config()
+        return self.configs.get("", Config())
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.ref.given!r}, {self.layout}, {len(self.shards)} shards, via {self.via})"
@@ -265,11 +265,14 @@ class Checkpoint(msgspec.Struct, frozen=True, dict=True):
 class Config(msgspec.Struct, frozen=True):
     """A config.json that nobody vouches for: every getter answers None rather than fail.
 
+    ``beside`` is what the file says that ModelOpt puts beside it.
+
     >>> Config({"text_config": {"hidden_size": 64}, "n_layer": True}).section("text_config").integer("hidden_size")
     64
     """
 
     values: Mapping[str, object] = {}
+    beside: Mapping[str, object] = {}
 
     def integer(self, *keys: str) -> int | None:
         """The first of ``keys`` that holds a non-negative integer."""

@@ -16,6 +16,7 @@ from ckptinspect.model import Checkpoint, Config, Kind, KindKey, Place, Shape, S
 from ckptinspect.naming.base import Naming
 from ckptinspect.notebook import Columns, Tabular
 from ckptinspect.quant.base import Explained
+from ckptinspect.quant.budget import Budget
 
 Key = Callable[["Row"], str]
 
@@ -117,10 +118,11 @@ def count(checkpoint: Checkpoint, *, by_shard: bool = False) -> Count:
     ties: list[Tie] = []
     quantized: dict[str, Quantized] = {}
     namings: dict[str, Naming] = {}
+    budget = Budget()
     for component in sorted({shard.component for shard in checkpoint.shards}):
         shards = [shard for shard in checkpoint.shards if shard.component == component and shard.header is not None]
-        config = checkpoint.configs.get(component) or Config()
-        judge = _Judge(component, shards, config)
+        config = checkpoint.configs.get(component, Config())
+        judge = _Judge(component, shards, config, budget)
         rows += judge.rows(shards, by_shard=by_shard)
         ties += judge.ties
         quantized[component] = judge.quantized
@@ -131,7 +133,7 @@ def count(checkpoint: Checkpoint, *, by_shard: bool = False) -> Count:
 class _Judge:
     """Decides, for one component, what each kind of tensor is."""
 
-    def __init__(self, component: str, shards: Sequence[Shard], config: Config) -> None:
+    def __init__(self, component: str, shards: Sequence[Shard], config: Config, budget: Budget) -> None:
         self.component, self.config = component, config
         headers = [shard.header for shard in shards if shard.header is not None]
         self.kinds = _without(_repeated(shards), merged(kind for header in headers for kind in header.kinds))
@@ -139,7 +141,7 @@ class _Judge:
         self.naming = Naming.of(self.kinds, config, marks)
         self.places = {kind.key: self.naming.place(kind.example, component) for kind in self.kinds}
         metadata = {key: value for header in headers for key, value in header.metadata.items()}
-        self.quantized = Quantized(shards, self.kinds, config, metadata)
+        self.quantized = Quantized(shards, self.kinds, config, metadata, budget)
         self.ties = tuple(map(self._unpacked, ties_in(self.kinds, self.places, config, metadata, marks)))
         self._copied = {
             (self.places[kind.key].role, kind.shape)
@@ -206,7 +208,7 @@ class _Judge:
             return Verdict(aside)
         if (doubled := self._doubled(kind)) is not None:
             return Verdict(doubled)
-        if _looks_packed(kind):
+        if _looks_packed(kind) or self.quantized.may_serve(kind):
             return Verdict(Meaning.UNEXPLAINED)
         return Verdict(Meaning.PARAMETER, kind.elements)
 

@@ -34,6 +34,10 @@ _CHECKED = frozenset(
         *("kv_a_proj_with_mqa", "kv_b_proj", "q_a_proj", "q_b_proj", "router", "gate", "experts"),
     }
 )
+_QUERIES = frozenset({"q_proj", "query", "wq"})
+_JOINT = frozenset({"qkv_proj", "query_key_value", "c_attn", "qkv"})
+# Rows of queries that hold a gate as well (Qwen3-Next), which none of these families has.
+_GATED = "2*"
 # Stored [in, out]: Conv1D.
 _TRANSPOSED = frozenset({"gpt2"})
 _MODULES = frozenset({"model", "lm_head"})
@@ -70,6 +74,7 @@ def disagreements(counted: Count, config: Config) -> tuple[Disagreement, ...]:
     found: dict[tuple[str, int], Disagreement] = {}
     for said in (
         *_layers(counted.rows, settings),
+        *_heads(rows, settings, transposed=transposed),
         *(one for row in rows for one in _of_row(row, names, transposed=transposed)),
     ):
         known = found.get((said.said, said.found))
@@ -92,7 +97,9 @@ def _of_row(row: Row, names: Names, *, transposed: bool) -> Iterator[Disagreemen
         yield from _fused(row, names)
         return
     kind = "Conv1D" if transposed and role not in {Role.EMBEDDING, Role.HEAD} else "Linear"
-    for axis, (symbols, size) in enumerate(zip(names.said(row.place.path, kind, shape, role), shape, strict=False)):
+    queries = row.place.path.rpartition(".")[2] in _QUERIES
+    for axis, (every, size) in enumerate(zip(names.said(row.place.path, kind, shape, role), shape, strict=False)):
+        symbols = [symbol for symbol in every if not (queries and symbol.text.startswith(_GATED))]
         if symbols and all(symbol.value != size for symbol in symbols):
             yield _said(symbols, size, f"{_AXES[axis]} in {quoted(example)}", row.kind.count)
 
@@ -119,6 +126,25 @@ def _fused(row: Row, names: Names) -> Iterator[Disagreement]:
 
 def _said(symbols: Sequence[Symbol], found: int, where: str, tensors: int) -> Disagreement:
     return Disagreement(symbols[0].text, symbols[0].value, found, where, tensors)
+
+
+def _heads(rows: Sequence[Row], settings: Settings, *, transposed: bool) -> Iterator[Disagreement]:
+    """Heads that cannot share the rows of the queries, where the config does not say how large a head is.
+
+    Where the number of heads divides the hidden width, that says it, and the rows are checked like all others.
+    """
+    heads, hidden = settings.number("heads"), settings.number("hidden")
+    if not heads or not hidden or hidden % heads == 0 or settings.number("head_dim") or settings.number("kv_rank"):
+        return
+    for row in rows:
+        word, shape = row.place.path.rpartition(".")[2], row.shape or row.kind.shape
+        if word not in _QUERIES | _JOINT or len(shape) != 2:
+            continue
+        found = shape[1] if transposed else shape[0]
+        shares = heads if word in _QUERIES else heads + 2 * (settings.kv_heads or heads)
+        if found % shares:
+            where = f"rows for them in {quoted(row.kind.example)}"
+            yield Disagreement(settings.key("heads"), heads, found, where, row.kind.count)
 
 
 def _layers(rows: Sequence[Row], settings: Settings) -> Iterator[Disagreement]:

@@ -12,6 +12,7 @@ from ckptinspect.text import few, listed, number_of, quoted
 
 _ONE_OF_MANY = re.compile(r".*\d{1,6}-of-(\d{1,6})(?:\.\w+)?\.safetensors")
 _REASONS = 3
+_UNLIKE = "too few of the tensors are alike to tell which scales belong to which weight"
 _SAYS = {"config": "by the config", "class": "by its model class", "metadata": "by the file's metadata"}
 
 
@@ -100,6 +101,7 @@ def _unexplained(counted: Count) -> Iterator[Note]:
     tensors = sum(row.kind.count for row in rows)
     elements = sum(row.tally.unexplained for row in rows)
     why = {found.reason for found in counted.explained if found.reason}
+    why |= {_UNLIKE for row in rows if not row.kind.example}
     why |= {f"{row.kind.dtype.code} of unknown width" for row in rows if row.kind.dtype.bits is None}
     reasons = "; ".join(sorted(why)[:_REASONS]) or "packed weights"
     held = f"{number_of(elements, 'stored element')} in {number_of(tensors, 'tensor')}"

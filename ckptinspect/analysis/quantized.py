@@ -7,11 +7,14 @@ from functools import cached_property
 import msgspec
 
 from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.dtypes import INTEGERS, Family
 from ckptinspect.extensions import names_of
 from ckptinspect.fold import templates
 from ckptinspect.header import keys_in
 from ckptinspect.model import Config, Kind, KindKey, Note, Shape, Shard, Tensor
-from ckptinspect.quant.base import Explained, Setting, Unit
+from ckptinspect.quant.base import FLOATS, Explained, Setting, Unit
+from ckptinspect.quant.beside import COMFY_KEY
+from ckptinspect.quant.budget import Budget
 from ckptinspect.quant.claims import Claims
 from ckptinspect.quant.neighbours import Neighbours
 from ckptinspect.quant.units import NamedKey, Units, needs_names, parts_of, units_of
@@ -19,6 +22,11 @@ from ckptinspect.quant.units import NamedKey, Units, needs_names, parts_of, unit
 # What serves the cache of keys and values stands in modules that have no quantized weight of their own.
 _CACHE = ("k_scale", "v_scale", "q_scale", "prob_scale", "k_zero_point", "v_zero_point", "k_cache_scale")
 _CACHE_LEAVES = (*_CACHE, "v_cache_scale", "input_scale", "output_scale")
+# What is a parameter whatever stands around it: matrices and vectors of floats.
+_PLAIN = (".weight", ".bias")
+_BYTE = 8
+# Of the integers that PyTorch indexes with.
+_INDEX = 64
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -36,9 +44,16 @@ class Quantized:
     """The quantized modules of one component."""
 
     def __init__(
-        self, shards: Sequence[Shard], kinds: Sequence[Kind], config: Config, metadata: Mapping[str, str]
+        self,
+        shards: Sequence[Shard],
+        kinds: Sequence[Kind],
+        config: Config,
+        metadata: Mapping[str, str],
+        budget: Budget | None = None,
     ) -> None:
-        self.claims = Claims(config)
+        headers = (shard.header for shard in shards if shard.header is not None)
+        comfy = [header.metadata[COMFY_KEY] for header in headers if COMFY_KEY in header.metadata]
+        self.claims = Claims(config, budget, comfy)
         self._kinds = kinds
         self._config = config
         self._keys: dict[str, list[NamedKey]] = {}
@@ -65,6 +80,20 @@ class Quantized:
             for kind, parameters in found.parameters.items()
             if kind.count == 1 and parameters is not None
         }
+
+    @cached_property
+    def _cut(self) -> bool:
+        """Whether quantized modules may have tensors that the header reader counts by dtype alone (``kinds.py``)."""
+        if all(kind.example for kind in self._kinds):
+            return False
+        return bool(self.found) or any(map(_may_be_packed, self._kinds))
+
+    def may_serve(self, kind: Kind) -> bool:
+        """Whether a kind that no scheme explains may belong to a packed weight that is not to be told any more."""
+        if not self._cut:
+            return False
+        plain = kind.dtype.code in FLOATS and kind.template.endswith(_PLAIN) and kind.shape[-1:] != (1,)
+        return not kind.example or not plain
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -130,6 +159,14 @@ def _explained(
     quantized = bool(claims) or any(one is not None for one in found)
     for unit, one in zip(units, found, strict=True):
         yield one if one is not None or not quantized else _cache_scales(unit)
+
+
+def _may_be_packed(kind: Kind) -> bool:
+    """Whether the elements of a kind may be words or bytes that hold weights."""
+    bits = kind.dtype.bits or 0
+    if kind.dtype.family is Family.BOOL or (kind.example and (kind.rank < 2 or bits >= _INDEX)):
+        return False
+    return kind.dtype.family in INTEGERS or bits <= _BYTE
 
 
 def _cache_scales(unit: Unit) -> Explained | None:

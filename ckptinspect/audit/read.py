@@ -16,6 +16,7 @@ from ckptinspect.header import parse_header
 from ckptinspect.heading import beginning, raw_header
 from ckptinspect.index import MAX_BYTES, decoded_index
 from ckptinspect.model import Checkpoint, Config, Ref
+from ckptinspect.quant.beside import MODELOPT_FILE
 from ckptinspect.selection import SUFFIX, is_index, joined, sets_in
 from ckptinspect.sources.base import File, Source, each, is_hidden
 
@@ -155,7 +156,8 @@ async def _read(source: Source, files: Sequence[File]) -> _Content:
 
 def _wanted(path: str, folders: set[str]) -> bool:
     folder, _, name = path.rpartition("/")
-    return path.endswith(SUFFIX) or is_index(path) or name in _LISTS or (name in CONFIGS and folder in folders)
+    beside = name in CONFIGS or name == MODELOPT_FILE
+    return path.endswith(SUFFIX) or is_index(path) or name in _LISTS or (beside and folder in folders)
 
 
 async def _weight(source: Source, file: File, *, names: bool) -> WeightFile:

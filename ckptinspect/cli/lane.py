@@ -84,9 +84,14 @@ def _choice(parameter: Any, choices: type[Enum], value: str) -> Enum:
     raise RefError(f"{quoted(value)} is no choice", _spelling(parameter), f"choose one of {there_are}")
 
 
+_LONGEST = 16
+
+
 def _whole(parameter: Any, value: str) -> int:
-    if value.isascii() and value.isdigit() and len(value) < 16:
-        return int(value)
+    if value.isascii() and value.isdigit():
+        if len(value) < _LONGEST:
+            return int(value)
+        raise RefError(f"{quoted(value)} is too large", _spelling(parameter), "write a smaller number")
     raise RefError(f"{quoted(value)} is no whole number of 0 or more", _spelling(parameter), "write it in digits")
 
 

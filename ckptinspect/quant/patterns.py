@@ -1,23 +1,36 @@
-"""Patterns of a config, matched in time that grows with the name's length only.
+"""Patterns of a config, matched all together, in work that one budget bounds.
 
 A config that nobody vouches for must not run regular expressions: ``(a+)+$`` takes Python's ``re`` for ever. What
-writers really use (literals, ``.*``, classes, groups, alternatives, anchors) is compiled here to a set of states
-that all advance together, one character at a time. Anything else is not understood, and said to be so.
+writers really use (literals, ``.*``, classes, groups, alternatives, anchors) is parsed here and compiled to the
+states of one automaton for all patterns of a list. A name goes through it one character at a time; where it went
+once, it goes again for a look-up. Anything else is not understood, and said to be so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from ckptinspect.quant.budget import Budget
+
 MAX_LENGTH = 1_000
-_MAX_STATES = 20_000
+_MAX_STATES = 2_000
 _MAX_TIMES = 32
 _MAX_DEPTH = 20
+_PARSING = 4
+_LOOKING_UP = 8
 _END = "$"
 _SPLIT = "|"
 _CHARACTER = "c"
-_CLASSES = {"d": "0123456789", "s": " \t\n\r\f\v"}
-_WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+_SEQUENCE = "sequence"
+_REPEAT = "repeat"
+_LAST = "last"
+_ANYWHERE = 0
+# As ``re`` has them for text that is not ASCII alone.
+_CLASSES: Mapping[str, Callable[[str], bool]] = {
+    "d": str.isdecimal,
+    "s": str.isspace,
+    "w": lambda character: character.isalnum() or character == "_",
+}
 
 
 class NotUnderstoodError(ValueError):
@@ -25,13 +38,15 @@ class NotUnderstoodError(ValueError):
 
 
 class _Characters(msgspec.Struct, frozen=True):
-    """Which characters fit: those listed, or (``others``) all but those."""
+    """Which characters fit: those listed and those of the classes, or (``others``) all but those."""
 
     listed: frozenset[str] = frozenset()
+    classes: frozenset[str] = frozenset()
     others: bool = False
 
     def fit(self, character: str) -> bool:
-        return (character in self.listed) != self.others
+        named = character in self.listed or any(_CLASSES[name](character) for name in self.classes)
+        return named != self.others
 
 
 _ANY = _Characters(frozenset("\n"), others=True)
@@ -47,46 +62,107 @@ class _Part(msgspec.Struct, frozen=True):
     most: int | None = None
 
 
+_ANYTHING = _Part(_REPEAT, parts=(_Part(_CHARACTER, _ANY),))
+
+
 class _State(msgspec.Struct):
     kind: str
-    characters: _Characters
     following: list[int]
+    characters: _Characters = _ANY
+    label: int = -1
 
 
-class Pattern:
-    r"""A pattern that names are matched with from their beginning, as ``re.match`` does.
+_States = frozenset[int]
 
-    Raises NotUnderstoodError for what is not followed here.
 
-    >>> pattern = Pattern(r"model\.layers\.\d+\.mlp\.(gate|up)_proj$")
-    >>> pattern.matches("model.layers.31.mlp.up_proj"), pattern.matches("model.layers.x.mlp.up_proj")
-    (True, False)
+class Patterns:
+    r"""Patterns that names are matched with from their beginning, as ``re.match`` does, each with a number.
+
+    >>> patterns = Patterns(Budget())
+    >>> patterns.add(r"model\.layers\.\d+\.mlp\.(gate|up)_proj$", 7)
+    >>> patterns.fitting("model.layers.31.mlp.up_proj"), patterns.fitting("model.layers.x.mlp.up_proj")
+    (frozenset({7}), frozenset())
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        # The first state is that of a ``.*`` which all patterns share that begin so.
+        self._states = [_State(_SPLIT, [1]), _State(_CHARACTER, [_ANYWHERE])]
+        self._firsts: set[int] = set()
+        self._begin: _States | None = None
+        self._here: dict[int, _States] = {}
+        self._moves: dict[tuple[_States, str], _States] = {}
+        self._labels: dict[_States, frozenset[int]] = {}
+        self._ends: dict[_States, frozenset[int]] = {}
+        self._same: dict[_States, _States] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
+
+    def add(self, text: str, label: int) -> None:
+        """Take a pattern, before the first name. Raises SpentError; NotUnderstoodError for what is not followed."""
         if len(text) > MAX_LENGTH:
             raise NotUnderstoodError(text)
-        self._states: list[_State] = []
-        self._last = self._add("")
-        self._first = self._compiled(_Parser(text).pattern(), self._last)
+        self._budget.spend(_PARSING * len(text))
+        part = _Parser(text).pattern()
+        anywhere = part.parts[:1] == (_ANYTHING,) and part.kind == _SEQUENCE
+        if anywhere:
+            part = _Part(_SEQUENCE, parts=part.parts[1:])
+        begin = len(self._states)
+        try:
+            first = self._compiled(part, self._add(_State(_LAST, [], label=label), begin), begin)
+        except NotUnderstoodError:
+            del self._states[begin:]
+            raise
+        if anywhere:
+            self._states[_ANYWHERE].following.append(first)
+        self._firsts.add(_ANYWHERE if anywhere else first)
 
-    def matches(self, name: str) -> bool:
-        """Whether the pattern fits the name or its beginning."""
-        current = self._closed({self._first}, at_end=not name)
-        for at, character in enumerate(name, start=1):
-            if self._last in current or not current:
-                break
-            reached = {
-                following
-                for number in current
-                if (state := self._states[number]).kind == _CHARACTER and state.characters.fit(character)
-                for following in state.following
-            }
-            current = self._closed(reached, at_end=at == len(name))
-        return self._last in current
+    def fitting(self, name: str) -> frozenset[int]:
+        """The numbers of the patterns that fit the name or its beginning. Raises SpentError."""
+        self._budget.spend(1 + len(name) // _LOOKING_UP)
+        if self._begin is None:
+            self._begin = self._union(self._firsts)
+        current = self._begin
+        found = self._said(current)
+        for character in name:
+            following = self._moves.get((current, character))
+            current = self._moved(current, character) if following is None else following
+            if not current:
+                return found
+            found |= self._said(current)
+        return found | self._at_end(current)
 
-    def _closed(self, numbers: set[int], *, at_end: bool) -> set[int]:
-        """All states to be in without reading a character."""
+    def _moved(self, current: _States, character: str) -> _States:
+        """Where a character leads, noted for the next time."""
+        self._budget.spend(len(current))
+        states = (self._states[number] for number in current)
+        reached = {
+            following
+            for state in states
+            if state.kind == _CHARACTER and state.characters.fit(character)
+            for following in state.following
+        }
+        self._moves[current, character] = found = self._union(reached)
+        return found
+
+    def _union(self, numbers: set[int]) -> _States:
+        """All states that wait for something, where these are reached."""
+        found: set[int] = set()
+        for number in numbers:
+            found |= self._waiting(number)
+        self._budget.spend(len(found) // _LOOKING_UP)
+        states = frozenset(found)
+        return self._same.setdefault(states, states)
+
+    def _waiting(self, number: int) -> _States:
+        """The states that wait for a character or an end, or are the last, where this one is reached."""
+        if number not in self._here:
+            self._here[number] = self._closed({number}, at_end=False)
+        return self._here[number]
+
+    def _closed(self, numbers: set[int] | _States, *, at_end: bool) -> _States:
+        """The states to be in without reading a character, without those that only lead on."""
         found, todo = set(numbers), list(numbers)
         while todo:
             state = self._states[todo.pop()]
@@ -94,40 +170,55 @@ class Pattern:
                 new = [number for number in state.following if number not in found]
                 found.update(new)
                 todo += new
-        return found
+        self._budget.spend(len(found))
+        return frozenset(number for number in found if self._states[number].kind != _SPLIT)
 
-    def _add(self, kind: str, *following: int, characters: _Characters = _ANY) -> int:
-        if len(self._states) >= _MAX_STATES:
+    def _said(self, current: _States) -> frozenset[int]:
+        """The numbers of the patterns that end here."""
+        if current not in self._labels:
+            self._labels[current] = frozenset(
+                state.label for number in current if (state := self._states[number]).kind == _LAST
+            )
+        return self._labels[current]
+
+    def _at_end(self, current: _States) -> frozenset[int]:
+        if current not in self._ends:
+            self._ends[current] = self._said(self._closed(current, at_end=True))
+        return self._ends[current]
+
+    def _add(self, state: _State, begin: int) -> int:
+        if len(self._states) - begin >= _MAX_STATES:
             raise NotUnderstoodError("too long")
-        self._states.append(_State(kind, characters, list(following)))
+        self._budget.spend(1)
+        self._states.append(state)
         return len(self._states) - 1
 
-    def _compiled(self, part: _Part, after: int) -> int:
-        """The first state of a part that goes on to the state ``after``."""
+    def _compiled(self, part: _Part, after: int, begin: int) -> int:
+        """The first state of a part that goes on to the state ``after``; the pattern's states begin at ``begin``."""
         if part.kind == _CHARACTER:
-            return self._add(_CHARACTER, after, characters=part.characters)
+            return self._add(_State(_CHARACTER, [after], part.characters), begin)
         if part.kind == _END:
-            return self._add(_END, after)
+            return self._add(_State(_END, [after]), begin)
         if part.kind == _SPLIT:
-            return self._add(_SPLIT, *(self._compiled(choice, after) for choice in part.parts))
-        if part.kind == "repeat":
-            return self._repeated(part, after)
+            return self._add(_State(_SPLIT, [self._compiled(choice, after, begin) for choice in part.parts]), begin)
+        if part.kind == _REPEAT:
+            return self._repeated(part, after, begin)
         for inner in reversed(part.parts):
-            after = self._compiled(inner, after)
+            after = self._compiled(inner, after, begin)
         return after
 
-    def _repeated(self, part: _Part, after: int) -> int:
+    def _repeated(self, part: _Part, after: int, begin: int) -> int:
         (inner,) = part.parts
         if part.most is None:
-            again = self._add(_SPLIT, after)
-            self._states[again].following.append(self._compiled(inner, again))
+            again = self._add(_State(_SPLIT, [after]), begin)
+            self._states[again].following.append(self._compiled(inner, again, begin))
             after = again
         else:
             rest = after
             for _ in range(part.most - part.least):
-                after = self._add(_SPLIT, rest, self._compiled(inner, after))
+                after = self._add(_State(_SPLIT, [rest, self._compiled(inner, after, begin)]), begin)
         for _ in range(part.least):
-            after = self._compiled(inner, after)
+            after = self._compiled(inner, after, begin)
         return after
 
 
@@ -153,7 +244,7 @@ class _Parser:
         return choices[0] if len(choices) == 1 else _Part(_SPLIT, parts=tuple(choices))
 
     def _sequence(self, depth: int) -> _Part:
-        return _Part("sequence", parts=tuple(self._items(depth)))
+        return _Part(_SEQUENCE, parts=tuple(self._items(depth)))
 
     def _items(self, depth: int) -> Iterator[_Part]:
         if not depth:
@@ -182,10 +273,8 @@ class _Parser:
 
     def _escaped(self) -> _Characters:
         character = self._next()
-        if character == "w":
-            return _Characters(frozenset(_WORD))
         if character in _CLASSES:
-            return _Characters(frozenset(_CLASSES[character]))
+            return _Characters(classes=frozenset(character))
         if character.isalnum():
             raise NotUnderstoodError(self._text)
         return _Characters(frozenset(character))
@@ -193,13 +282,17 @@ class _Parser:
     def _class(self) -> _Characters:
         others = self._take("^")
         listed: set[str] = set()
-        while not (listed and self._take("]")):
+        classes: frozenset[str] = frozenset()
+        while not ((listed or classes) and self._take("]")):
             character = self._next()
             if character in "[]":
                 # A bracket that comes first is itself, and one inside may mean more some day.
                 raise NotUnderstoodError(self._text)
             if character == "\\":
-                listed |= self._escaped().listed
+                escaped = self._escaped()
+                listed, classes = listed | escaped.listed, classes | escaped.classes
+                if self._peek() == "-" and self._text[self._at + 1 : self._at + 2] != "]":
+                    raise NotUnderstoodError(self._text)
             elif self._peek() == "-" and self._text[self._at + 1 : self._at + 2] not in {"]", ""}:
                 self._next()
                 last = self._next()
@@ -208,7 +301,7 @@ class _Parser:
                 listed.update(map(chr, range(ord(character), ord(last) + 1)))
             else:
                 listed.add(character)
-        return _Characters(frozenset(listed), others)
+        return _Characters(frozenset(listed), classes, others)
 
     def _times(self, part: _Part) -> _Part:
         if self._take("*"):
@@ -225,7 +318,7 @@ class _Parser:
             raise NotUnderstoodError(self._text)
         # Whether as much or as little as possible makes no difference to whether it fits.
         self._take("?")
-        return _Part("repeat", parts=(part,), least=least, most=most)
+        return _Part(_REPEAT, parts=(part,), least=least, most=most)
 
     def _bounds(self) -> tuple[int, int | None]:
         text, closed, _ = self._text[self._at :].partition("}")

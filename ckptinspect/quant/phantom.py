@@ -32,7 +32,7 @@ _TEXT = ("text_config", "llm_config", "language_config")
 def is_phantom(explained: Explained, setting: Setting) -> Explained:
     """The same, with the unit's bias marked where the model has none."""
     unit = explained.unit
-    if unit is None or not (biases := unit.all(("bias",))) or not _has_none(unit.path, setting.config):
+    if unit is None or not (biases := unit.all(("bias",))) or not denied_by(unit.path, setting.config):
         return explained
     return replace(explained, phantom=biases)
 
@@ -42,8 +42,8 @@ def has_biases(config: Config) -> bool:
     return config.text("model_type") in _WITH or _flag(config, config.section(*_TEXT), *_FLAGS) is True
 
 
-def _has_none(path: str, config: Config) -> bool:
-    """Whether the model's module at this path has no bias: by the config's word, else by its class."""
+def denied_by(path: str, config: Config) -> str:
+    """Who says that the model's module at this path has no bias: the config or its class; empty where nobody does."""
     words = path.split(".")
     text = config.section(*_TEXT)
     if words[-1] in _ATTENTION:
@@ -51,13 +51,13 @@ def _has_none(path: str, config: Config) -> bool:
     elif words[-1] in _FEED_FORWARD:
         flag = _flag(config, text, "mlp_bias", "bias")
     else:
-        return False
+        return ""
     types = {config.text("model_type"), text.text("model_type")}
     if not types.isdisjoint(_QUERIES_ONLY):
-        return words[-1] not in _QUERIES
+        return "class" if words[-1] not in _QUERIES else ""
     if flag is not None:
-        return not flag
-    return not types.isdisjoint(_WITHOUT)
+        return "config" if not flag else ""
+    return "class" if not types.isdisjoint(_WITHOUT) else ""
 
 
 def _flag(config: Config, text: Config, *keys: str) -> bool | None:

@@ -53,12 +53,25 @@ class Table(msgspec.Struct, frozen=True):
     folds: bool = False
 
 
+class Step(msgspec.Struct, frozen=True):
+    """How an addition goes on: terms that are added to what it came to, and what that gives."""
+
+    terms: tuple[tuple[int, str], ...]
+    total: tuple[int, str]
+
+
 class Sum(msgspec.Struct, frozen=True):
-    """An addition written out: signed terms, and what they come to."""
+    """An addition written out: signed terms, and what they come to; then the ``steps`` that go on from there."""
 
     terms: tuple[tuple[int, str], ...]
     total: tuple[int, str]
     title: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def stages(self) -> "tuple[Step, ...]":
+        """The addition itself and its steps."""
+        return (Step(self.terms, self.total), *self.steps)
 
 
 class Branch(msgspec.Struct, frozen=True):

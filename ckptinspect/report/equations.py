@@ -17,16 +17,17 @@ def sum_lines(block: Sum, screen: Screen) -> Iterator[str]:
     """The addition as it is written by hand."""
     if block.title:
         yield screen.styled(screen.text(block.title), BOLD)
-    terms = [(f"{value:,}", what) for value, what in block.terms]
-    total, what = f"{block.total[0]:,}", block.total[1]
-    width = max(len(text) for text, _ in [*terms, (total, "")])
-    for text, name in terms:
-        head, *rest = wrapped(screen.text(name), screen.room_beside(width + len(GAP)))
-        yield f"{text:>{width}}{GAP}{head}"
-        yield from (" " * (width + len(GAP)) + line for line in rest)
-    if len(terms) > 1:
-        yield "─" * width
-    yield screen.styled(f"{total:>{width}}  {screen.text(what)}", BOLD)
+    stages = block.stages
+    width = max(len(f"{value:,}") for stage in stages for value, _ in (*stage.terms, stage.total))
+    for number, stage in enumerate(stages):
+        for value, what in stage.terms:
+            head, *rest = wrapped(screen.text(what), screen.room_beside(width + len(GAP)))
+            yield f"{value:>{width},}{GAP}{head}"
+            yield from (" " * (width + len(GAP)) + line for line in rest)
+        if number or len(stage.terms) > 1:
+            yield "─" * width
+        value, what = stage.total
+        yield screen.styled(f"{value:>{width},}{GAP}{screen.text(what)}", BOLD)
 
 
 def formulas_lines(block: Formulas, screen: Screen) -> Iterator[str]:

@@ -38,7 +38,7 @@ th.n, td.n { text-align: right; white-space: nowrap; }
 td.name, .tree, code { font-family: ui-monospace, monospace; font-size: .92em; }
 td.name { white-space: nowrap; } .tree, code { overflow-wrap: anywhere; }
 td.long { white-space: normal; overflow-wrap: anywhere; min-width: 24rem; }
-tfoot td { font-weight: 600; border-bottom: 0; border-top: 2px solid var(--line); }
+tfoot td, tr.sum td { font-weight: 600; border-top: 2px solid var(--line); } tfoot td { border-bottom: 0; }
 .tree ul { list-style: none; margin: 0; padding-left: 1.25rem; border-left: 1px solid var(--line); }
 .tree > ul { border: 0; padding-left: 0; }
 .tree li:not(:has(> details)) { padding-left: 1.1em; }
@@ -123,11 +123,13 @@ def _(block: Sum) -> Iterator[str]:
     columns = (Column("elements"), Column("what"))
     yield f'{f"<h2>{_text(block.title)}</h2>" if block.title else ""}<div class="wide"><table>'
     yield f'<thead><tr><th scope="col" class="n">{columns[0].title}</th><th scope="col">what</th></tr></thead>'
-    yield "<tbody>"
-    for value, what in block.terms:
-        yield f'<tr><td class="n">{value:,}</td><td>{_text(what)}</td></tr>'
-    value, what = block.total
-    yield f'</tbody><tfoot><tr><td class="n">{value:,}</td><td>{_text(what)}</td></tr></tfoot></table></div>'
+    for stage in block.stages:
+        yield "<tbody>"
+        for value, what in stage.terms:
+            yield f'<tr><td class="n">{value:,}</td><td>{_text(what)}</td></tr>'
+        value, what = stage.total
+        yield f'<tr class="sum"><td class="n">{value:,}</td><td>{_text(what)}</td></tr></tbody>'
+    yield "</table></div>"
 
 
 @_lines.register

@@ -73,9 +73,10 @@ def _(block: Sum) -> Iterator[str]:
         yield from (f"### {_text(block.title)}", "")
     yield _row(["elements", "what"])
     yield _row(["---:", "---"])
-    for value, what in block.terms:
-        yield _row([f"{value:,}", _text(what)])
-    yield _row([f"**{block.total[0]:,}**", f"**{_text(block.total[1])}**"])
+    for stage in block.stages:
+        for value, what in stage.terms:
+            yield _row([f"{value:,}", _text(what)])
+        yield _row([f"**{stage.total[0]:,}**", f"**{_text(stage.total[1])}**"])
 
 
 @_lines.register

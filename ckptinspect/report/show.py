@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 
+from msgspec.structs import replace
+
 from ckptinspect.analysis.active import Active, active
 from ckptinspect.analysis.adapters import adapter_in
 from ckptinspect.analysis.count import Count, Row, count
@@ -11,16 +13,21 @@ from ckptinspect.analysis.keys import GroupKey, keys_of, natural
 from ckptinspect.analysis.names import by_tensor
 from ckptinspect.analysis.notes import notes_on
 from ckptinspect.analysis.pipeline import model_component
+from ckptinspect.analysis.sums import Sum as SumOfParts
+from ckptinspect.analysis.sums import used_by_a_token, without_drafts
 from ckptinspect.model import Checkpoint, Note, Tally
 from ckptinspect.naming.base import MODULES
 from ckptinspect.report import v1
 from ckptinspect.report.adapter import adapter_data, adapter_notes, component_notes
 from ckptinspect.report.common import failed_data, files_data, notes_data, ref_data, sorted_rows, title_of
-from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Report, Sum, Table
+from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Report, Step, Sum, Table
 from ckptinspect.report.quantization import quantization_data, quantization_lines
 
 _FIGURES = tuple(name for name in v1.GroupData.__struct_fields__ if name != "key")
 _DEFAULT = keys_of("module,dtype")
+_COUNT, _USE = "How the count comes about", "What a token uses"
+# Notes of which a sum says the same.
+_WRITTEN_OUT = frozenset({"mtp", "active"})
 _MODULE_ORDER = {module: number for number, module in enumerate(MODULES)}
 
 
@@ -36,9 +43,8 @@ def show_report(
     blocks: list[Block] = [_table(data)]
     if data.quantization is not None:
         blocks.append(Lines(quantization_lines(data.quantization)))
-    if len(data.decomposition) > 1:
-        blocks.append(_decomposition(counted))
-    notes = tuple(note.message for note in data.notes)
+    blocks += _sums(data)
+    notes = tuple(note.message for note in data.notes if note.code not in _WRITTEN_OUT)
     columns = (*data.by, *_FIGURES)
     return Report("show", data, title_of(checkpoint, data.layout), tuple(blocks), notes, lambda: _flat(data), columns)
 
@@ -89,6 +95,7 @@ def _data(
         groups=shown,
         left_out=len(groups) - len(shown),
         decomposition=tuple(v1.PartData(what, elements) for what, elements in counted.decomposition),
+        sums=tuple(_sum_data(found) for found in (*without_drafts(counted), *used_by_a_token(used))),
         active_parameters=used.per_token if used.routed else None,
         adapter=adapter_data(adapter),
         model_component=component,
@@ -110,6 +117,8 @@ def _used(used: Active) -> Iterator[Note]:
         sent = f"{used.chosen} of {used.experts} experts"
         without = f"; {used.per_token - used.lookup:,} without the embedding" if used.lookup else ""
         yield Note("active", f"a token is sent to {sent} and uses {used.per_token:,} of the parameters{without}")
+    elif used.routed and used.reason:
+        yield Note("active-unknown", f"what a token uses is not known: {used.reason}")
 
 
 def _layout(checkpoint: Checkpoint, counted: Count) -> str:
@@ -213,6 +222,28 @@ def _cut(key: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part or "''" for part in key)
 
 
-def _decomposition(counted: Count) -> Sum:
-    parts = tuple((elements, what) for what, elements in counted.decomposition)
-    return Sum(parts, (counted.total.parameters, "parameters"), "How the count comes about")
+def _sum_data(found: SumOfParts) -> v1.SumData:
+    parts = tuple(v1.PartData(part.what, part.elements) for part in found.parts)
+    return v1.SumData(found.code, found.what, found.elements, found.formula, parts)
+
+
+def _sums(data: v1.ShowData) -> Iterator[Sum]:
+    """The decomposition, where it has more than the stored elements, and the sums that follow it.
+
+    A sum that begins with the one before it goes on below that.
+    """
+    whole = data.totals.parameters, "parameters"
+    decomposition = Sum(_terms(data.decomposition), whole, _COUNT)
+    blocks = [decomposition] if len(data.decomposition) > 1 else []
+    for found in data.sums:
+        total = found.elements, found.what
+        if blocks and found.parts[0].what == blocks[-1].stages[-1].total[1]:
+            step = Step(_terms(found.parts[1:]), total)
+            blocks[-1] = replace(blocks[-1], steps=(*blocks[-1].steps, step))
+        else:
+            blocks.append(Sum(_terms(found.parts), total, _USE if found.code == "active" else _COUNT))
+    yield from blocks
+
+
+def _terms(parts: Sequence[v1.PartData]) -> tuple[tuple[int, str], ...]:
+    return tuple((part.elements, part.what) for part in parts)

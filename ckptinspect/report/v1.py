@@ -78,10 +78,24 @@ class GroupData(msgspec.Struct, frozen=True):
 
 
 class PartData(msgspec.Struct, frozen=True):
-    """A line of the decomposition; the first is the stored elements, the parts sum to the parameters."""
+    """A line of the decomposition, whose first is the stored elements and whose parts sum to the parameters; or of a
+    sum that follows it.
+    """
 
     what: str
     elements: int
+
+
+class SumData(msgspec.Struct, frozen=True):
+    """A sum that follows the decomposition: signed parts that come to ``elements``, and the ``formula``, which is plain
+    arithmetic that evaluates to it. The code (without-mtp, active, active-without-embedding) is stable.
+    """
+
+    code: str
+    what: str
+    elements: int
+    formula: str
+    parts: tuple[PartData, ...]
 
 
 class SchemeData(msgspec.Struct, frozen=True):
@@ -192,6 +206,8 @@ class ShowData(msgspec.Struct, frozen=True):
 
     ``active_parameters`` are those that a text token uses of a mixture of experts, embedding included, multi-token
     prediction left out; null for a model without routed experts, and where config and header do not tell.
+    ``sums`` go on from the decomposition: the parameters without multi-token prediction, what a token uses of a mixture
+    of experts, and that without the embedding; those that are known and differ from the parameters.
     ``adapter`` is the one that the files are or hold, null where there is none; ``model_component`` the module that is
     the denoiser of a diffusion pipeline, null outside of such.
     """
@@ -207,6 +223,7 @@ class ShowData(msgspec.Struct, frozen=True):
     groups: tuple[GroupData, ...]
     left_out: int
     decomposition: tuple[PartData, ...]
+    sums: tuple[SumData, ...]
     active_parameters: int | None
     adapter: AdapterData | None
     model_component: str | None

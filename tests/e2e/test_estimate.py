@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.command import FIXTURES, ROOT, ckptinspect
+from tests.folders import Shapes, write_safetensors
 
 REAL = FIXTURES / "real"
 
@@ -42,6 +43,29 @@ def test_published_figures(name: str, group: str, quantity: str, value: int) -> 
     assert found["reason"] is None
 
 
+DEEPSEEK_SUMS = """\
+How the count comes about
+684,531,386,000  stored elements
+    -41,540,496  quantization scales and maps
+ -1,853,358,080  copies of embedding and head in the MTP layers
+───────────────
+682,636,487,424  parameters
+-11,610,068,224  multi-token prediction
+───────────────
+671,026,419,200  parameters without multi-token prediction
+
+What a token uses
+14,563,317,248  dense: all but experts
+ 2,554,331,136  shared experts
+20,434,649,088  routed experts: 8 of 256, which hold 653,908,770,816 in all
+──────────────
+37,552,297,472  active per token
+  -926,679,040  the embedding, of which it reads one row
+──────────────
+36,625,618,432  active per token without the embedding
+"""
+
+
 def test_deepseek_v3_from_its_91991_tensors(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, ROOT / "fixtures" / "deepseek_v3.py", tmp_path], check=True, cwd=ROOT, capture_output=True
@@ -51,14 +75,41 @@ def test_deepseek_v3_from_its_91991_tensors(tmp_path: Path) -> None:
 
     assert found["KV cache per token"] == 70_272
     assert found["active per token"] == 37_552_297_472
-    assert ckptinspect(tmp_path, "-f", "json").data["active_parameters"] == 37_552_297_472
+    shown = ckptinspect(tmp_path, "-f", "json").data
+    assert shown["active_parameters"] == 37_552_297_472
+    assert [(item["code"], item["elements"], item["formula"]) for item in shown["sums"]] == [
+        ("without-mtp", 671_026_419_200, "682636487424 - 11610068224"),
+        # 58 layers of 256 experts, each of 3 matrices of 2048 by 7168; one more in each that all tokens share
+        ("active", 37_552_297_472, "14563317248 + 2554331136 + 653908770816 * 8 // 256"),
+        ("active-without-embedding", 36_625_618_432, "37552297472 - 926679040"),
+    ]
+    assert DEEPSEEK_SUMS in ckptinspect(tmp_path, columns=80).out
 
 
 def test_show_says_what_a_token_uses() -> None:
     assert ckptinspect(REAL / "Mixtral-8x7B.snap", "-f", "json").data["active_parameters"] == 12_879_925_248
     assert ckptinspect(REAL / "Llama-3.1-8B-Instruct.snap", "-f", "json").data["active_parameters"] is None
     out = ckptinspect(REAL / "Mixtral-8x7B.snap").out
-    assert "note: a token is sent to 2 of 8 experts and uses 12,879,925,248 of the parameters" in out
+    assert "12,879,925,248  active per token\n" in out
+    assert "note:" not in out
+    assert "active" not in ckptinspect(REAL / "Llama-3.1-8B-Instruct.snap").out
+
+
+def test_show_says_why_it_is_not_known_what_a_token_uses(tmp_path: Path) -> None:
+    tensors: Shapes = {
+        "model.embed_tokens.weight": ("BF16", (100, 8)),
+        "model.layers.0.mlp.gate.weight": ("BF16", (2, 8)),
+        "model.layers.0.mlp.experts.0.up_proj.weight": ("BF16", (4, 8)),
+        "model.layers.0.mlp.experts.1.up_proj.weight": ("BF16", (4, 8)),
+    }
+    write_safetensors(tmp_path / "model.safetensors", tensors)
+
+    shown = ckptinspect(tmp_path, "-f", "json").data
+
+    assert (shown["sums"], shown["active_parameters"]) == ([], None)
+    assert [note["message"] for note in shown["notes"] if note["code"] == "active-unknown"] == [
+        ("what a token uses is not known: the config does not say how many experts a token uses (num_experts_per_tok)")
+    ]
 
 
 def test_the_options_are_heard() -> None:
@@ -109,7 +160,11 @@ def test_the_exit_code_says_whether_it_fits_anywhere() -> None:
         ),
         (("--only", "fits"), "error: --only fits: nothing was named to fit into; name it: --fits 24GB"),
         (("--recipe", "adam"), "error: --recipe: no recipe 'adam'; choose one of adam-mixed,"),
-        (("--tp", "0"), "error: --tp: 0 is not between 1 and 1000000000000"),
+        (("--tp", "0"), "error: --tp: 0 is too small; write 1 or more"),
+        (("--batch", "0"), "error: --batch: 0 is too small; write 1 or more"),
+        (("--rank", "0"), "error: --rank: 0 is too small; write 1 or more"),
+        (("--context", "9" * 15), "error: --context: 999,999,999,999,999 is more than the 1,000,000,000,000 that"),
+        (("--context", "9" * 30), f"error: --context: '{'9' * 30}' is too large; write a smaller number"),
         (("--zero", "4"), "error: --zero: 4 is no stage of ZeRO; choose one of 0, 1, 2, 3"),
         (("--context", "-5"), "error: "),
         (("--context", "1e9"), "error: --context: '1e9' is no whole number of 0 or more; write it in digits"),

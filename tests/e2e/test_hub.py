@@ -57,6 +57,25 @@ def test_the_one_request_way_takes_fewer_than_five(hub: TestHub, tmp_path: Path)
     assert len(hub.requests) == 4
 
 
+@pytest.mark.parametrize("way", ["endpoint", "ranges"])
+def test_the_file_of_modelopt_is_read_where_it_is_listed_at_the_cost_of_one_small_file(
+    hub: TestHub, tmp_path: Path, way: str
+) -> None:
+    before = ask(hub, tmp_path, "org/name", "--via", way, "-f", "json").data["requests"]
+    write_json(tmp_path / "repo" / "hf_quant_config.json", {"quantization": {"quant_algo": "NVFP4"}})
+    with TestHub({"org/name": tmp_path / "repo"}) as other:
+        ran = ask(other, tmp_path, "org/name", "--via", way, "-f", "json")
+
+    # Like config.json: where it is, and its bytes.
+    assert ran.data["requests"] == before + 2
+    assert [note["message"] for note in ran.data["notes"]] == [
+        (
+            "hf_quant_config.json says that the weights are quantized ('modelopt'), and no tensor shows it: "
+            "they are counted as they are stored"
+        )
+    ]
+
+
 def test_a_pinned_revision_is_read_by_ranges(hub: TestHub, tmp_path: Path) -> None:
     commit = hub.repos["org/name"].commit
 

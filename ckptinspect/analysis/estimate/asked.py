@@ -90,8 +90,10 @@ def dtype_named(text: str, option: str) -> Dtype:
 
 def positive(value: int, option: str) -> int:
     """A number of 1 or more that arithmetic can bear. Raises RefError for any other."""
-    if not 1 <= value <= MOST:
-        raise RefError(f"{value} is not between 1 and {MOST}", option, "write a number that a model could have")
+    if value < 1:
+        raise RefError(f"{value} is too small", option, "write 1 or more")
+    if value > MOST:
+        raise RefError(f"{value:,} is more than the {MOST:,} that anything is worked out for", option, "write less")
     return value
 
 

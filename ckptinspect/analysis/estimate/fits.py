@@ -17,6 +17,7 @@ from ckptinspect.text import bytes_text, number_of
 NAME = "fits"
 OVERHEAD = 2**30
 CHUNK = 2048
+_WITHOUT_BASE = "it is an adapter, and its base, which is not among the files, comes on top"
 _NOTHING = Amount.of(0)
 
 
@@ -79,6 +80,8 @@ def fits_section(fits: Sequence[Fit], subject: Subject) -> Section:
         f"{bytes_text(OVERHEAD)} for the runtime and fragmentation, a rule of thumb",
         "a size is taken as it is written: 80GB are 80,000,000,000 bytes; cards sold as 80GB mostly have 80GiB",
     ]
+    if subject.is_adapter:
+        said.insert(1, _WITHOUT_BASE)
     if subject.language.decoder is not None:
         said.insert(1, f"the cache of {number_of(lengths.batch, 'sequence')} of {lengths.context:,} tokens")
         said.insert(2, subject.context[1])
@@ -108,6 +111,8 @@ def _fit(subject: Subject, device: Device) -> Fit:
         what = "the weights alone" if alone else f"the weights and {bytes_text(OVERHEAD)} for the runtime"
         left = f"{what} take {bytes_text(need.weights.value if alone else bare)} of each device"
         return Fit(device, False, needed, 0, 0, left)
+    if subject.is_adapter:
+        reason = _WITHOUT_BASE
     if reason:
         return Fit(device, fits=None, needed=needed, obstacle=reason)
     room = device.nbytes

@@ -1,10 +1,11 @@
 """Section ``lora``: what a low-rank adapter of this checkpoint would train and take.
 
 LoRA (arXiv 2106.09685) trains rank * (inputs + outputs) of each linear layer; targets are picked as PEFT picks them
-(``peft/tuners/tuners_utils.py``). QLoRA (arXiv 2305.14314) holds the frozen weights in 4 bits.
+(``peft/tuners/tuners_utils.py``). An embedding or a head, which only a target's name picks, trains rank * (rows +
+columns) (``peft/tuners/lora/layer.py``). QLoRA (arXiv 2305.14314) holds the frozen weights in 4 bits.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,6 +15,7 @@ from ckptinspect.analysis.estimate.amount import Amount, total
 from ckptinspect.analysis.estimate.figures import Estimate, Section, Unit, figure, no_figure
 from ckptinspect.analysis.estimate.shapes import Matrix, is_packed, matrix_of
 from ckptinspect.analysis.estimate.subject import Subject
+from ckptinspect.model import Place
 from ckptinspect.naming.roles import Role
 from ckptinspect.text import number_of, quoted
 
@@ -22,16 +24,20 @@ _STATES = 16
 # Linear layers that PEFT's "all-linear" leaves aside, or that are bare parameters to it.
 _LEFT = frozenset({Role.EMBEDDING, Role.HEAD, Role.ROUTER, Role.NORM, Role.BUFFER, Role.CONV, Role.ADAPTER})
 _NO_TARGETS = frozenset({"lm_head", "head", "mtp", "adapter"})
+# And those of the above that a target may name.
+_NAMED = frozenset({Role.EMBEDDING, Role.HEAD})
+_NAMED_MODULES = frozenset({"lm_head", "head"})
 # An embedding of distances, for all that T5 calls it.
 _BIASES = "relative_attention_bias"
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A linear layer: where it stands and its matrix; None where it is packed."""
+    """A linear layer or an embedding: where it stands and its matrix; None where it is packed."""
 
     path: str
     module: str
     matrix: Matrix | None
+    role: Role = Role.OTHER
 
 
 def lora_section(subject: Subject) -> Section:
@@ -45,14 +51,14 @@ def lora_section(subject: Subject) -> Section:
 
 def _figures(subject: Subject) -> Iterator[Estimate]:
     wanted, layers = subject.asked.targets, tuple(linear_layers(subject))
-    targets = [target for target in layers if not wanted or _is_wanted(target, wanted)]
+    there_are = (*layers, *_embeddings_and_heads(subject)) if wanted else layers
+    targets = [target for target in there_are if not wanted or _is_wanted(target, wanted)]
     trainable = "trainable parameters"
     packed = [target for target in targets if target.matrix is None]
     if not targets:
-        there = sorted({target.path.rpartition(".")[2] for target in layers})
-        reason = (
-            f"no linear layer is called so; there are {', '.join(there[:12])}" if there else "it has no linear layers"
-        )
+        there = sorted({target.path.rpartition(".")[2] for target in there_are})
+        none = "no linear layer or embedding is called so"
+        reason = f"{none}; there are {', '.join(there[:12])}" if there else "it has no linear layers"
         yield no_figure(trainable, Unit.PARAMETERS, reason)
         return
     if packed:
@@ -63,25 +69,47 @@ def _figures(subject: Subject) -> Iterator[Estimate]:
     yield from _trained(subject, targets)
     for name in wanted:
         if not any(_is_wanted(target, (name,)) for target in targets):
-            reason = "no linear layer is called so; of embeddings and heads no adapter is counted"
-            yield no_figure(f"for {quoted(name, 24)}", Unit.PARAMETERS, reason)
+            yield no_figure(f"for {quoted(name, 24)}", Unit.PARAMETERS, "no linear layer or embedding is called so")
     yield from _memory(subject, targets, layers)
 
 
 def linear_layers(subject: Subject) -> Iterator[Target]:
     """Every linear layer that PEFT would call one, in the order of the files; fused experts are no layers to it."""
+    return _targets(subject, _is_linear)
+
+
+def _is_linear(place: Place) -> bool:
+    return not (place.module in _NO_TARGETS or place.role in _LEFT or place.path.endswith(_BIASES))
+
+
+def _embeddings_and_heads(subject: Subject) -> Iterator[Target]:
+    """What PEFT adapts where a target names it; a head that is tied to the embedding is adapted by itself."""
+    found = {target.path: target for target in _targets(subject, _is_embedding_or_head)}
+    yield from found.values()
+    head = subject.counted.tied_head
+    if head is None or head.name.removesuffix(".weight") in found:
+        return
+    embedding = found.get(head.tied_to.removesuffix(".weight"))
+    if embedding is not None:
+        yield Target(head.name.removesuffix(".weight"), "lm_head", embedding.matrix, Role.HEAD)
+
+
+def _is_embedding_or_head(place: Place) -> bool:
+    return place.role in _NAMED and (place.module in _NAMED_MODULES or place.module not in _NO_TARGETS)
+
+
+def _targets(subject: Subject, takes: Callable[[Place], bool]) -> Iterator[Target]:
     modules: dict[tuple[str, str], dict[str, Row]] = {}
     for tensor, row in subject.rows:
         place = row.place
-        if place.module in _NO_TARGETS or place.role in _LEFT or place.path.endswith(_BIASES):
-            continue
-        leaf = tensor.name[len(place.path) + 1 :]
-        modules.setdefault((place.module, place.path), {})[leaf] = row
+        if takes(place):
+            modules.setdefault((place.module, place.path), {})[tensor.name[len(place.path) + 1 :]] = row
     for (module, path), leaves in modules.items():
+        role = Role(next(iter(leaves.values())).place.role)
         if is_packed(leaves):
-            yield Target(path, module, None)
+            yield Target(path, module, None, role)
         elif (matrix := matrix_of(leaves)) is not None:
-            yield Target(path, module, matrix)
+            yield Target(path, module, matrix, role)
 
 
 def _is_wanted(target: Target, wanted: Sequence[str]) -> bool:
@@ -91,7 +119,10 @@ def _is_wanted(target: Target, wanted: Sequence[str]) -> bool:
 
 def _trained(subject: Subject, targets: Sequence[Target]) -> Iterator[Estimate]:
     rank = Amount.of(subject.asked.rank)
-    said = [f"{len(targets):,} linear layers: rank * (inputs + outputs) of each, no biases"]
+    embeddings = sum(target.role is Role.EMBEDDING for target in targets)
+    kinds = [number_of(len(targets) - embeddings, "linear layer")] if len(targets) > embeddings else []
+    kinds += [number_of(embeddings, "embedding")] if embeddings else []
+    said = [f"{' and '.join(kinds)}: rank * (inputs + outputs) of each, no biases"]
     if not subject.asked.targets:
         said.append("as PEFT's all-linear: not the head; not routers or fused experts, which are no layers to it")
     modules: dict[str, list[Target]] = {}

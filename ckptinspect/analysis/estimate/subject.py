@@ -16,6 +16,7 @@ from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.names import rows_by_tensor
 from ckptinspect.dtypes import DTYPES, Dtype, Family
 from ckptinspect.model import Checkpoint, Tensor
+from ckptinspect.quant.beside import modelopt_section
 from ckptinspect.quant.claims import quantization_of
 
 DEFAULT_CONTEXT = 4096
@@ -94,9 +95,12 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def context(self) -> tuple[int, str]:
         """The length of a sequence whose cache is measured, and where it comes from."""
-        if self.asked.context is not None:
-            return self.asked.context, ""
         positions = self.settings.number("positions")
+        if self.asked.context is not None:
+            if positions is None or self.asked.context <= positions:
+                return self.asked.context, ""
+            most = f"{self.settings.key('positions')} is {positions:,}"
+            return self.asked.context, f"{self.asked.context:,} tokens are more than the model reads: {most}"
         if positions is not None:
             return positions, f"the context is all that the model has: the config's {self.settings.key('positions')}"
         return DEFAULT_CONTEXT, f"neither config nor --context says how long the text is: {DEFAULT_CONTEXT:,} tokens"
@@ -114,9 +118,12 @@ class Subject(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def quantized_cache(self) -> bool:
         """Whether the checkpoint was made for keys and values in 8-bit floats: its config or its scales say so."""
-        scheme = quantization_of(self.checkpoint.config).section("kv_cache_scheme")
-        if scheme.integer("num_bits") == 8 and scheme.text("type") == "float":
-            return True
+        for section in (quantization_of(self.checkpoint.config), modelopt_section(self.checkpoint.config)):
+            scheme = section.section("kv_cache_scheme")
+            if scheme.integer("num_bits") == 8 and scheme.text("type") == "float":
+                return True
+            if section.text("kv_cache_quant_algo") == "FP8":
+                return True
         return any(row.kind.template.endswith((".k_scale", ".v_scale")) for row in self.counted.rows)
 
 

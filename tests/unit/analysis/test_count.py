@@ -240,3 +240,62 @@ def test_an_mtp_layer_s_copies_are_found_though_they_stand_in_two_shards(tmp_pat
 
     assert found.total.parameters == 44
     assert dict(found.decomposition)["copies of embedding and head in the MTP layers"] == -40
+
+
+def packed_of_every_width(modules: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """As many packed modules of 4 bits in groups of 128, each of another width."""
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {"model.norm.weight": ("BF16", (128,))}
+    for number in range(modules):
+        path, rows = f"model.layers.{number}.mlp.gate_proj", 8 * (number + 1)
+        tensors |= {
+            f"{path}.weight_packed": ("I32", (rows, 16)),
+            f"{path}.weight_scale": ("BF16", (rows, 1)),
+            f"{path}.weight_shape": ("I64", (2,)),
+        }
+    return tensors
+
+
+PACKED = {
+    "hidden_size": 128,
+    "quantization_config": {
+        "quant_method": "compressed-tensors",
+        "format": "pack-quantized",
+        "config_groups": {"all": {"targets": ["Linear"], "weights": {"num_bits": 4, "group_size": 128}}},
+    },
+}
+
+
+@pytest.mark.parametrize("config", [PACKED, None])
+def test_packed_weights_beyond_the_limit_of_kinds_are_no_parameters_in_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: object
+) -> None:
+    monkeypatch.setattr("ckptinspect.kinds.MAX_BYTES", 50_000)
+    tensors = packed_of_every_width(100)
+    write_safetensors(tmp_path / "model.safetensors", tensors)
+    if config is not None:
+        write_json(tmp_path / "config.json", config)
+    checkpoint = open_checkpoint(tmp_path)
+
+    found = count(checkpoint)
+
+    by_name = {tensor.name: row for tensor, row in rows_by_tensor(checkpoint, found)}
+    # A row of 16 words holds 128 weights of 4 bits; whatever is counted is a whole module or the norm.
+    weights = [row for name, row in by_name.items() if name.endswith("weight_packed")]
+    assert {row.parameters for row in weights} <= {0} | {8 * number * 128 for number in range(1, 101)}
+    assert 0 < sum(row.tally.unexplained for row in weights) < sum(row.tally.stored for row in weights)
+    assert found.total.parameters == 128 + sum(row.parameters for row in weights)
+    assert sum(elements for _, elements in found.decomposition) == found.total.parameters
+    reason = "too few of the tensors are alike to tell which scales belong to which weight"
+    assert any(reason in note.message for note in notes_on(checkpoint, found) if note.code == "unexplained")
+
+
+def test_unlike_tensors_of_floats_are_parameters_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ckptinspect.kinds.MAX_BYTES", 2_000)
+    tensors = {f"{'x' * number}.weight": ("F32", (number, 2)) for number in range(1, 31)}
+
+    found = counted(tmp_path, tensors)
+
+    # 2 * (1 + 2 + … + 30)
+    assert (found.total.parameters, found.total.unexplained) == (930, 0)

@@ -44,6 +44,39 @@ def test_no_real_checkpoint_disagrees_with_its_config(name: str) -> None:
             "the config says vocab_size = 128,000, and the header has 128,256 rows in 'model.embed_tokens.weight' and 1 more",
         ),
         (
+            "Llama-2-7b-hf",
+            {"num_attention_heads": 33, "num_key_value_heads": 33, "head_dim": None},
+            (
+                "the config says num_attention_heads = 33, and the header has 4,096 rows for them in "
+                "'model.layers.0.self_attn.q_proj.weight' and 31 more"
+            ),
+        ),
+        (
+            "Llama-3.1-8B-Instruct",
+            {"num_attention_heads": 5, "head_dim": None},
+            (
+                "the config says num_attention_heads = 5, and the header has 4,096 rows for them in "
+                "'model.layers.0.self_attn.q_proj.weight' and 31 more"
+            ),
+        ),
+        (
+            "gpt2",
+            {"n_head": 7},
+            (
+                "the config says n_head = 7, and the header has 2,304 rows for them in "
+                "'h.0.attn.c_attn.weight' and 11 more"
+            ),
+        ),
+        (
+            # Half of what the queries have, which with a gate beside them would be all; and half of what o_proj takes
+            "Llama-3.1-8B-Instruct",
+            {"head_dim": 64, "num_key_value_heads": 16},
+            (
+                "the config says num_attention_heads*head_dim = 2,048, and the header has 4,096 columns in "
+                "'model.layers.0.self_attn.o_proj.weight' and 63 more"
+            ),
+        ),
+        (
             # LLaMA's 4 * dim, which is not its feed-forward's width
             "Llama-2-7b-hf",
             {"intermediate_size": 16384},

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from ckptinspect.quant.budget import Budget
 from tests import layouts
 from tests.checkpoints import matrix, vector
 from tests.folders import Shapes
@@ -134,8 +135,27 @@ def test_a_bias_of_a_model_that_nobody_knows_counts_and_is_told() -> None:
         )
     ]
     assert counted(tensors, llama).total.parameters == 512 * 512
-    assert told(tensors, llama, "quantizer-biases") == []
     assert told(tensors, {"model_type": "opt"}, "quantizer-biases") == []
+
+
+@pytest.mark.parametrize(
+    ("config", "word"),
+    [
+        ({"model_type": "llama"}, "by its model class"),
+        ({"model_type": "novel", "attention_bias": False}, "by the config"),
+        ({"model_type": "llama", "attention_bias": False}, "by the config"),
+    ],
+)
+def test_biases_that_are_left_out_are_told_with_whose_word_that_is(config: dict[str, object], word: str) -> None:
+    tensors = layouts.at(PATH, layouts.gptq(512, 512) | {"bias": ("F16", (512,))})
+
+    assert counted(tensors, config).total.parameters == 512 * 512
+    assert told(tensors, config, "quantizer-biases") == [
+        (
+            "512 biases beside quantized weights are left out as zeros that AutoGPTQ wrote: "
+            f"{word} the model has none there"
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -193,4 +213,13 @@ def test_a_tie_to_a_packed_embedding_has_the_parameters_that_it_holds() -> None:
             "'lm_head.weight' is tied to 'model.embed_tokens.weight' by the config and not stored; counting it again "
             "would give 1,049,088"
         )
+    ]
+
+
+def test_patterns_that_cost_too_much_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ckptinspect.analysis.count.Budget", lambda: Budget(120))
+    section = {"quant_method": "gptq", "bits": 4, "ignore": ["re:.*q_proj$", "re:.*k.{20}x"]}
+
+    assert said(GPTQ, section) == [
+        f"the patterns of the quantization config cost too much to follow: from '{PATH}' on they decide nothing"
     ]

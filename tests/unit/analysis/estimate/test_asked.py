@@ -58,9 +58,12 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 def test_counts_stay_within_reason() -> None:
     assert positive(1, "--tp") == 1
-    with pytest.raises(RefError, match=r"--tp: 0 is not between 1 and 1000000000000; write a number"):
+    with pytest.raises(RefError, match=r"--tp: 0 is too small; write 1 or more"):
         positive(0, "--tp")
-    with pytest.raises(RefError, match="--context"):
+    most = (
+        r"--context: 10,000,000,000,000 is more than the 1,000,000,000,000 that anything is worked out for; write less"
+    )
+    with pytest.raises(RefError, match=most):
         positive(10**13, "--context")
 
 

@@ -8,7 +8,7 @@ from ckptinspect.analysis.estimate.subject import Subject
 from ckptinspect.model import Checkpoint
 from tests.checkpoints import llama_3_1_8b
 from tests.decoders import decoder_of
-from tests.estimating import checked, real
+from tests.estimating import checked, figures, real
 
 # Beside weights and cache: the runtime, a chunk of 2,048 tokens that is 2 * 14336 wide in 16 bits, FP32 logits.
 WORKING = 2048 * 2 * 14336 * 2 + 128256 * 4
@@ -114,6 +114,29 @@ def test_what_is_not_known_is_no_answer() -> None:
     assert small.fits is False
     assert large.fits is None
     assert large.obstacle == "the config has sliding_window 4,096 and does not say which layers slide"
+
+
+def test_an_adapter_fits_nowhere_for_certain_without_its_base() -> None:
+    subject = Subject(real("lora-llama-3.1-8b-r16"), Asked(devices=devices_in("100MB,24GB,8x80GB")))
+    small, one, eight = fits_in(subject)
+    reason = "it is an adapter, and its base, which is not among the files, comes on top"
+
+    assert (small.fits, one.fits, eight.fits) == (False, None, None)
+    assert one.obstacle == eight.obstacle == reason
+    assert (one.longest_context, one.largest_batch) == (None, None)
+    assert all(reason in estimate.assumptions for estimate in fits_section((one,), subject).estimates)
+
+
+def test_a_context_that_no_model_reads_is_worked_out_and_told() -> None:
+    asked = Asked(context=10_000, devices=devices_in("1TB"))
+    subject = Subject(real("Llama-2-7b-hf"), asked)
+    (found,) = fits_in(subject)
+    said = "10,000 tokens are more than the model reads: max_position_embeddings is 2,048"
+
+    # 2 * 32 layers * 4096 * 2 bytes a token
+    assert found.needed.value > 10_000 * 524_288
+    assert said in fits_section((found,), subject).estimates[0].assumptions
+    assert said in figures(real("Llama-2-7b-hf"), "kv", asked)["KV cache"].assumptions
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**12))

@@ -1,6 +1,7 @@
 """Every figure here is worked out by hand, from the published configs."""
 
 import pytest
+from msgspec.structs import replace
 
 from ckptinspect.analysis.estimate.asked import Asked, dtype_named
 from ckptinspect.model import Checkpoint
@@ -313,6 +314,14 @@ def test_scales_for_the_cache_are_evidence_of_its_format() -> None:
     assert values(checkpoint_of(tensors, {"torch_dtype": "bfloat16"}), "kv")[PER_TOKEN] == 128
     config = {"torch_dtype": "bfloat16", "quantization_config": {"kv_cache_scheme": {"num_bits": 8, "type": "float"}}}
     assert values(decoder_of(config, 1, hidden=64, queries=64, keys=64), "kv")[PER_TOKEN] == 128
+
+
+def test_the_file_of_modelopt_is_evidence_of_the_caches_format() -> None:
+    checkpoint = decoder_of({"torch_dtype": "bfloat16"}, 1, hidden=64, queries=64, keys=64)
+    beside = {"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
+    told = replace(checkpoint, configs={"": replace(checkpoint.config, beside=beside)})
+
+    assert (values(checkpoint, "kv")[PER_TOKEN], values(told, "kv")[PER_TOKEN]) == (256, 128)
 
 
 @pytest.mark.parametrize(("ways", "per_device"), [(1, 327_680), (8, 40_960), (16, 40_960)])

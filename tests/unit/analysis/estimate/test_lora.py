@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from ckptinspect.analysis.estimate.asked import Asked
-from tests.checkpoints import Tensors, checkpoint_of, llama_3_1_8b, matrix, qwen2_vl_7b
+from ckptinspect.model import Checkpoint
+from tests.checkpoints import Tensors, checkpoint_of, decoder, llama_3_1_8b, matrix, qwen2_vl_7b
 from tests.estimating import figures, real, values
 
 TRAINABLE = "trainable parameters"
@@ -41,7 +42,8 @@ def test_a_target_is_a_whole_name() -> None:
     found = figures(llama_3_1_8b(), "lora", Asked(targets=("proj",)))[TRAINABLE]
 
     assert found.reason == (
-        "no linear layer is called so; there are down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj"
+        "no linear layer or embedding is called so; there are down_proj, embed_tokens, gate_proj, k_proj, lm_head, "
+        "o_proj, q_proj, up_proj, v_proj"
     )
 
 
@@ -69,13 +71,60 @@ def test_packed_layers_are_adapted_by_their_logical_shapes(packed: str) -> None:
 
 
 def test_a_target_that_no_layer_is_called_by_is_told_beside_those_that_there_are() -> None:
-    found = figures(llama_3_1_8b(), "lora", Asked(rank=8, targets=("q_proj", "v_proj", "lm_head")))
+    found = figures(llama_3_1_8b(), "lora", Asked(rank=8, targets=("q_proj", "v_proj", "c_attn")))
 
     assert found[TRAINABLE].value == 3_407_872
-    assert found["for 'lm_head'"].value is None
-    assert found["for 'lm_head'"].reason == (
-        "no linear layer is called so; of embeddings and heads no adapter is counted"
-    )
+    assert found["for 'c_attn'"].value is None
+    assert found["for 'c_attn'"].reason == "no linear layer or embedding is called so"
+
+
+def tiny_llama(*, tied: bool) -> Checkpoint:
+    """The model that PEFT 0.18 was asked about: 2 layers, 320 words, 64 wide."""
+    tensors = decoder("model", layers=2, vocab=320, hidden=64, kv=32, ffn=128)
+    head = {} if tied else matrix("lm_head", 320, 64)
+    return checkpoint_of(tensors | head, {"model_type": "llama", "tie_word_embeddings": tied})
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(
+    ("targets", "trainable"),
+    [
+        # What get_peft_model gives at rank 8, tied or not
+        (("q_proj", "embed_tokens"), 5120),
+        (("lm_head",), 3072),
+        (("embed_tokens", "lm_head"), 6144),
+        (("q_proj", "embed_tokens", "lm_head"), 8192),
+    ],
+)
+def test_an_embedding_and_a_head_are_adapted_where_they_are_named(
+    targets: tuple[str, ...], trainable: int, *, tied: bool
+) -> None:
+    found = figures(tiny_llama(tied=tied), "lora", Asked(rank=8, targets=targets))
+
+    assert found[TRAINABLE].value == trainable
+    assert not any(name.startswith("for ") for name in found)
+    # All linear layers are without them, as PEFT's all-linear: 2 * 8 * (2*128 + 2*96 + 3*192)
+    assert values(tiny_llama(tied=tied), "lora", Asked(rank=8))[TRAINABLE] == 16_384
+
+
+def test_what_is_adapted_is_named_for_what_it_is() -> None:
+    found = figures(tiny_llama(tied=False), "lora", Asked(rank=8, targets=("embed_tokens", "lm_head")))
+    said = "1 linear layer and 1 embedding: rank * (inputs + outputs) of each, no biases"
+
+    assert said in found[TRAINABLE].assumptions
+
+
+def test_positions_are_an_embedding_too() -> None:
+    # PEFT on gpt2: rank * (50257 + 768) and rank * (1024 + 768)
+    assert lora("gpt2", rank=8, targets=("wte",)) == 8 * 51_025
+    assert lora("gpt2", rank=8, targets=("wpe",)) == 8 * 1_792
+
+
+def test_a_packed_embedding_is_adapted_by_its_logical_shape() -> None:
+    # 128256 words, 4096 wide, in 4 bits
+    found = figures(real("Llama-3.1-8B-Instruct.mlx-4bit"), "lora", Asked(rank=16, targets=("embed_tokens",)))
+
+    assert found[TRAINABLE].value == 16 * (128_256 + 4_096)
 
 
 def test_an_adapter_tells_its_rank_its_targets_and_its_base() -> None:
