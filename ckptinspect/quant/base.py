@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from ckptinspect.model import Config, Kind, Shape, elements_in
-from ckptinspect.quant.claims import Claims
+from ckptinspect.quant.claims import Claim, Claims
 from ckptinspect.quant.neighbours import Neighbours
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
@@ -99,13 +99,31 @@ class Explained(msgspec.Struct, frozen=True):
         return sum(kind.count * parameters for kind, parameters in known)
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """What the modules that need no config say of its claims (``trial.py``), and the bits and group sizes of those."""
+
+    confirmed: frozenset[Claim] = frozenset()
+    refuted: frozenset[Claim] = frozenset()
+    styles: frozenset[tuple[float, int | None]] = frozenset()
+
+
 class Setting(msgspec.Struct, frozen=True):
-    """What stands around a unit: the config's claims, the config, the headers' metadata, and the other tensors."""
+    """What stands around a unit: the config's claims, the config, the headers' metadata, and the other tensors.
+
+    ``tried`` is None as long as nobody knows which claims are refuted: then none of them decides.
+    """
 
     claims: Claims
     config: Config
     metadata: Mapping[str, str]
     neighbours: Neighbours
+    tried: Tried | None = None
+
+    def claimed(self, path: str) -> tuple[Claim, ...]:
+        """What the config says of the module at this path, without what other modules refute."""
+        if self.tried is None:
+            return ()
+        return tuple(claim for claim in self.claims.exactly(path) if claim not in self.tried.refuted)
 
 
 class Scheme(Protocol):

@@ -53,7 +53,7 @@ class Quark:
             for bits in (_BITS if told is None else (told,))
             for inputs in values_in(weight.shape[1], bits)
         ]
-        if (found := decided(unit.path, readings, setting)) is None:
+        if (found := decided(unit, weight, readings, setting)) is None:
             reason = (
                 "the packed words do not say how many values they hold, and neither a neighbour nor the config does"
             )
