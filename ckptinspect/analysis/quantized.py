@@ -145,6 +145,7 @@ def _verdicts(found: Explained) -> Iterator[tuple[Kind, Verdict]]:
     yield from ((kind, Verdict(Meaning.SCALE)) for kind in found.bookkeeping)
     yield from ((kind, Verdict(Meaning.LOW_RANK)) for kind in found.low_rank)
     yield from ((kind, Verdict(Meaning.PHANTOM)) for kind in found.phantom)
+    yield from ((kind, Verdict(Meaning.UNEXPLAINED)) for kind in found.strange)
     for kind, parameters in found.parameters.items():
         if parameters is None:
             yield kind, Verdict(Meaning.UNEXPLAINED)

@@ -165,11 +165,11 @@ def _end(module: Module, widths: Widths) -> Near | None:
     if module.in_layer or not (module.word in _ENDS or module.path == "proj_out"):
         return None
     for scope in scopes(module.path):
-        found = widths.norms.get(scope) or widths.below.get(scope, set())
-        if scope in widths.norms or len(found) == 1:
-            return Near(frozenset(), frozenset(found))
-    found = next((found for scope in scopes(module.path) if (found := widths.last.get(scope))), set())
-    return Near(frozenset(), frozenset(found))
+        around = widths.norms.get(scope) or widths.below.get(scope, set())
+        if scope in widths.norms or len(around) == 1:
+            return Near(frozenset(), frozenset(around))
+    last = next((widths.last[scope] for scope in scopes(module.path) if scope in widths.last), set())
+    return Near(frozenset(), frozenset(last))
 
 
 def outputs_of(module: Module, widths: Widths) -> frozenset[int]:
