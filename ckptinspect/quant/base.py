@@ -169,22 +169,27 @@ def packed(unit: Unit, weight: Kind, shape: Shape, form: Format, serving: Iterab
     )
 
 
-def with_serving(explained: Explained, shapes: tuple[Shape, ...], strange: frozenset[Kind] = frozenset()) -> Explained:
-    """The same with what serves weights of these shapes under many schemes, as far as it has the shape for it;
-    ``strange`` is what is known to have none.
-    """
+def with_serving(explained: Explained, shapes: tuple[Shape, ...]) -> Explained:
+    """The same with what serves weights of these shapes under many schemes, as far as it has the shape for it."""
     unit = explained.unit
     if unit is None:
         return explained
     known = explained.bookkeeping | explained.parameters.keys()
     found = [(kind, leaf) for leaf in SERVING & unit.leaves.keys() for kind in unit.leaves[leaf] if kind not in known]
     serving = frozenset(kind for kind, leaf in found if serves(kind, leaf, shapes))
-    strange |= frozenset(kind for kind, _ in found) - serving
+    served = replace(explained, bookkeeping=explained.bookkeeping | serving)
+    return with_strange(served, frozenset(kind for kind, _ in found) - serving)
+
+
+def with_strange(explained: Explained, strange: frozenset[Kind]) -> Explained:
+    """The same with what is named as a scale and proves to be none."""
+    if not strange:
+        return explained
     return replace(
         explained,
-        bookkeeping=explained.bookkeeping | serving,
-        strange=strange,
-        reason=explained.reason or (STRANGE if strange else ""),
+        bookkeeping=explained.bookkeeping - strange,
+        strange=explained.strange | strange,
+        reason=explained.reason or STRANGE,
     )
 
 

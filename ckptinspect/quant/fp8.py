@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from ckptinspect.model import Kind
-from ckptinspect.quant.base import EXPONENTS, FP8, Explained, Setting, Unit, with_serving
+from ckptinspect.quant.base import EXPONENTS, FP8, Explained, Setting, Unit, with_serving, with_strange
 from ckptinspect.quant.fitting import fits
 
 _SCALES = ("weight_scale_inv", "weight_scale", "scale_inv", "scale_weight")
@@ -53,7 +53,7 @@ class Fp8:
             shapes={kind: kind.shape for kind in weights},
             unit=unit,
         )
-        return with_serving(found, tuple(kind.shape for kind in weights), strange)
+        return with_strange(with_serving(found, tuple(kind.shape for kind in weights)), strange)
 
 
 def _proves(scale: Kind) -> bool:
