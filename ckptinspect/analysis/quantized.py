@@ -100,10 +100,12 @@ class Quantized:
         """Where config and headers disagree."""
         if not self.claims and not self.found:
             return ()
+        from ckptinspect.quant.alone import counted_alone
         from ckptinspect.quant.witness import disagreements, doubtful_biases
 
         small = any((kind.dtype.bits or 0) <= 8 and kind.rank > 1 for kind in self._kinds)
-        return (*disagreements(self.claims, self.found, stored_small=small), *doubtful_biases(self.found, self._config))
+        said = disagreements(self.claims, self.found, stored_small=small)
+        return (*said, *counted_alone(self.found), *doubtful_biases(self.found, self._config))
 
     def verdict(self, kind: Kind, unit: int | None = None) -> Verdict | None:
         """What a scheme says of tensors of this kind, in this unit where the kind stands in several."""
@@ -153,9 +155,10 @@ def _explained(
         return
     # Whoever looks at a checkpoint that is not quantized does not wait for thirty schemes to be imported.
     from ckptinspect.quant.schemes import explained
+    from ckptinspect.quant.trial import explained_together
 
     setting = Setting(claims, config, metadata, Neighbours(kinds, config))
-    found = [explained(unit, setting) for unit in units]
+    found = explained_together(units, setting, explained)
     quantized = bool(claims) or any(one is not None for one in found)
     for unit, one in zip(units, found, strict=True):
         yield one if one is not None or not quantized else _cache_scales(unit)
@@ -179,6 +182,7 @@ def _verdicts(found: Explained) -> Iterator[tuple[Kind, Verdict]]:
     yield from ((kind, Verdict(Meaning.SCALE)) for kind in found.bookkeeping)
     yield from ((kind, Verdict(Meaning.LOW_RANK)) for kind in found.low_rank)
     yield from ((kind, Verdict(Meaning.PHANTOM)) for kind in found.phantom)
+    yield from ((kind, Verdict(Meaning.UNEXPLAINED)) for kind in found.strange)
     for kind, parameters in found.parameters.items():
         if parameters is None:
             yield kind, Verdict(Meaning.UNEXPLAINED)

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from ckptinspect.model import Config, Kind, Shape, elements_in
-from ckptinspect.quant.claims import Claims
+from ckptinspect.quant.claims import Claim, Claims
+from ckptinspect.quant.fitting import serves
 from ckptinspect.quant.neighbours import Neighbours
 
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
@@ -27,6 +29,9 @@ SERVING = frozenset(
     )
 )
 """What serves a weight, or the cache of keys and values, under many schemes."""
+
+
+STRANGE = "a tensor is named as the scale of a weight, and its shape does not prove that it is one"
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -64,7 +69,8 @@ class Explained(msgspec.Struct, frozen=True):
     ``parameters`` gives for a kind how many parameters one such tensor stands for, None where that is not known
     and ``reason`` says why; ``shapes`` the logical shape, [out, in] of a linear, where that is known too.
     ``bookkeeping`` are kinds that serve the weights (scales, zero points, maps); ``low_rank`` those of a branch
-    that the scheme added beside them. Kinds in none of these are what they look like. ``bits`` per weight,
+    that the scheme added beside them; ``strange`` what has the name of a scale and no shape of one, and stays
+    unexplained. Kinds in none of these are what they look like. ``bits`` per weight,
     ``group_size`` in elements along the input (None: no groups), ``evidence`` header, neighbour or config.
     """
 
@@ -77,6 +83,7 @@ class Explained(msgspec.Struct, frozen=True):
     shapes: Mapping[Kind, Shape] = {}
     low_rank: frozenset[Kind] = frozenset()
     phantom: frozenset[Kind] = frozenset()
+    strange: frozenset[Kind] = frozenset()
     reason: str = ""
     unit: Unit | None = None
 
@@ -99,13 +106,31 @@ class Explained(msgspec.Struct, frozen=True):
         return sum(kind.count * parameters for kind, parameters in known)
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """What the modules that need no config say of its claims (``trial.py``), and the bits and group sizes of those."""
+
+    confirmed: frozenset[Claim] = frozenset()
+    refuted: frozenset[Claim] = frozenset()
+    styles: frozenset[tuple[float, int | None]] = frozenset()
+
+
 class Setting(msgspec.Struct, frozen=True):
-    """What stands around a unit: the config's claims, the config, the headers' metadata, and the other tensors."""
+    """What stands around a unit: the config's claims, the config, the headers' metadata, and the other tensors.
+
+    ``tried`` is None as long as nobody knows which claims are refuted: then none of them decides.
+    """
 
     claims: Claims
     config: Config
     metadata: Mapping[str, str]
     neighbours: Neighbours
+    tried: Tried | None = None
+
+    def claimed(self, path: str) -> tuple[Claim, ...]:
+        """What the config says of the module at this path, without what other modules refute."""
+        if self.tried is None:
+            return ()
+        return tuple(claim for claim in self.claims.exactly(path) if claim not in self.tried.refuted)
 
 
 class Scheme(Protocol):
@@ -129,15 +154,42 @@ class Format(msgspec.Struct, frozen=True):
 
 def packed(unit: Unit, weight: Kind, shape: Shape, form: Format, serving: Iterable[str] = ()) -> Explained:
     """The answer for a unit whose one weight has this logical shape; ``serving`` are leaves of its own scales."""
-    return Explained(
-        form.scheme,
-        form.bits,
-        form.group_size,
-        form.evidence,
-        {weight: elements_in(shape)},
-        unit.all({*serving, *SERVING}) - {weight},
-        {weight: shape},
-        unit=unit,
+    return with_serving(
+        Explained(
+            form.scheme,
+            form.bits,
+            form.group_size,
+            form.evidence,
+            {weight: elements_in(shape)},
+            unit.all(serving) - {weight},
+            {weight: shape},
+            unit=unit,
+        ),
+        (shape,),
+    )
+
+
+def with_serving(explained: Explained, shapes: tuple[Shape, ...]) -> Explained:
+    """The same with what serves weights of these shapes under many schemes, as far as it has the shape for it."""
+    unit = explained.unit
+    if unit is None:
+        return explained
+    known = explained.bookkeeping | explained.parameters.keys()
+    found = [(kind, leaf) for leaf in SERVING & unit.leaves.keys() for kind in unit.leaves[leaf] if kind not in known]
+    serving = frozenset(kind for kind, leaf in found if serves(kind, leaf, shapes))
+    served = replace(explained, bookkeeping=explained.bookkeeping | serving)
+    return with_strange(served, frozenset(kind for kind, _ in found) - serving)
+
+
+def with_strange(explained: Explained, strange: frozenset[Kind]) -> Explained:
+    """The same with what is named as a scale and proves to be none."""
+    if not strange:
+        return explained
+    return replace(
+        explained,
+        bookkeeping=explained.bookkeeping - strange,
+        strange=explained.strange | strange,
+        reason=explained.reason or STRANGE,
     )
 
 
@@ -145,7 +197,7 @@ def counted(unit: Unit, weight: Kind, shape: Shape | int, form: Format, serving:
     """The answer for a unit whose weight holds so many values, in this shape or in one that is not known."""
     if not isinstance(shape, int):
         return packed(unit, weight, shape, form, serving)
-    return msgspec.structs.replace(packed(unit, weight, (shape,), form, serving), shapes={})
+    return replace(packed(unit, weight, (shape,), form, serving), shapes={})
 
 
 def shaped(unit: Unit, values: int, setting: Setting, *, padded: bool = False) -> Shape | int:
@@ -164,13 +216,11 @@ def shaped(unit: Unit, values: int, setting: Setting, *, padded: bool = False) -
 def unknown(scheme: str, unit: Unit, weights: Iterable[Kind], reason: str, serving: Iterable[str] = ()) -> Explained:
     """The answer for a unit whose packing is recognised and whose size nothing tells."""
     kinds = dict.fromkeys(weights)
+    # Nobody knows the shape, but what serves a weight is no larger than what is stored of it.
+    large = max((kind.elements for kind in kinds), default=0)
+    served = unit.all(SERVING - {*serving}) - kinds.keys()
+    strange = frozenset(kind for kind in served if kind.elements > max(large, 1))
+    own = unit.all(serving) - kinds.keys()
     return Explained(
-        scheme,
-        None,
-        None,
-        "header",
-        kinds,
-        unit.all({*serving, *SERVING}) - kinds.keys(),
-        reason=reason,
-        unit=unit,
+        scheme, None, None, "header", kinds, own | (served - strange), strange=strange, reason=reason, unit=unit
     )

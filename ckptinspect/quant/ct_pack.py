@@ -35,7 +35,7 @@ class CtPack:
         if order is not None and order.rank == 1:
             found = _by_order(weight, order, scale)
         else:
-            found = decided(unit.path, list(_readings(unit, weight, scale)), setting)
+            found = decided(unit, weight, list(_readings(unit, weight, scale)), setting)
         if found is None:
             reason = (
                 "the packed words do not say how many values they hold, and neither a neighbour nor the config does"

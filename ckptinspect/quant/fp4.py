@@ -40,7 +40,8 @@ class Nvfp4:
             group = _group(weight.shape, scale.shape)
             if group is not None:
                 shape = last_times(weight.shape, 2)
-                return replace(packed(unit, weight, shape, Format(self.name, 4, group)), low_rank=unit.all(_SVD))
+                found = packed(unit, weight, shape, Format(self.name, 4, group), ("weight_scale",))
+                return replace(found, low_rank=unit.all(_SVD))
         return None
 
 

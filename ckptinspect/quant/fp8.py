@@ -14,12 +14,16 @@ Layouts: DeepSeek-V3 ``README_WEIGHTS.md``; transformers
 ``finegrained_fp8.py``, ``fbgemm_fp8.py``; compressed-tensors ``naive_quantized``, ``mxfp8``; ComfyUI ``ops.py``.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from ckptinspect.model import Kind
-from ckptinspect.quant.base import EXPONENTS, FP8, SERVING, Explained, Setting, Unit
+from ckptinspect.quant.base import EXPONENTS, FP8, Explained, Setting, Unit, with_serving, with_strange
+from ckptinspect.quant.fitting import fits
 
-_SCALES = ("weight_scale_inv", "weight_scale", "scale_inv", "scale_weight", "scale", "scales")
+_SCALES = ("weight_scale_inv", "weight_scale", "scale_inv", "scale_weight")
+# Names that learned scales have too: they are scales of a weight that has no other.
+_PLAIN = ("scale", "scales")
 _OTHERS = ("activation_scale", "input_scale", "scale_input", "comfy_quant")
 _BLOCKS = (16, 32, 64, 128, 256)
 
@@ -31,21 +35,38 @@ class Fp8:
 
     def explain(self, unit: Unit, setting: Setting) -> Explained | None:
         weights = [kind for leaf in ("weight", "") for kind in unit.leaves.get(leaf, ()) if kind.dtype.code in FP8]
-        scales = [kind for leaf in _SCALES for kind in unit.leaves.get(leaf, ()) if kind.dtype.code not in FP8]
-        others = unit.all(_OTHERS)
-        if not weights or not (scales or others):
+        if not weights:
+            return None
+        named = _of(unit, _SCALES)
+        scales = [kind for kind in named or _of(unit, _PLAIN) if _fitting(kind, weights) and (named or _proves(kind))]
+        strange = frozenset() if named else unit.all(_PLAIN) - {*scales}
+        if not (scales or strange or named or unit.all(_OTHERS)):
             return None
         fine = _is_micro(weights, scales)
-        return Explained(
+        found = Explained(
             scheme="mxfp8" if fine else self.name,
             bits=8,
             group_size=32 if fine else _block(setting, weights, scales),
             evidence="header",
             parameters={kind: kind.elements for kind in weights},
-            bookkeeping=frozenset(scales) | unit.all(SERVING) - frozenset(weights),
+            bookkeeping=frozenset(scales),
             shapes={kind: kind.shape for kind in weights},
             unit=unit,
         )
+        return with_strange(with_serving(found, tuple(kind.shape for kind in weights)), strange)
+
+
+def _proves(scale: Kind) -> bool:
+    """Whether a tensor that is just named ``scale`` shows that it was not learned: learned ones are vectors."""
+    return scale.dtype.code in EXPONENTS or scale.elements == 1 or scale.rank > 1
+
+
+def _of(unit: Unit, leaves: Iterable[str]) -> list[Kind]:
+    return [kind for leaf in leaves for kind in unit.leaves.get(leaf, ()) if kind.dtype.code not in FP8]
+
+
+def _fitting(scale: Kind, weights: Iterable[Kind]) -> bool:
+    return any(fits(scale.shape, weight.shape) for weight in weights)
 
 
 def _is_micro(weights: list[Kind], scales: list[Kind]) -> bool:

@@ -34,7 +34,7 @@ class GemmaQat:
             return packed(unit, weight, weight.shape, Format(self.name, 8, None), _SERVING)
         words = weight.shape[1]
         readings = [Reading(inputs, bits, None) for bits in (4, 2) for inputs in values_in(words, bits, 8)]
-        if (found := decided(unit.path, readings, setting)) is None:
+        if (found := decided(unit, weight, readings, setting)) is None:
             reason = "a byte holds two values or four, and neither a neighbour nor the config says which"
             return unknown(self.name, unit, [weight], reason, _SERVING)
         reading, evidence = found

@@ -28,7 +28,7 @@ class Gguf:
         weight = unit.only("qweight", frozenset({"U8"}))
         if weight is None or weight.rank != 2 or not set(unit.leaves) <= {"qweight", "bias"} or not _is_told(setting):
             return None
-        found = decided(unit.path, list(_readings(weight.shape[1])), setting)
+        found = decided(unit, weight, list(_readings(weight.shape[1])), setting)
         if found is None:
             reason = "the type of the blocks is not in the header, and neither a neighbour nor the config decides"
             return unknown(self.name, unit, [weight], reason)

@@ -10,7 +10,8 @@ SINQ: ``W_q`` the same (5 and 6 bits in I32 too) beside ``meta.scale.x``, ``meta
 ``meta.zero.x`` has the rows. Layout: sinq ``sinqlinear_hf.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import ClassVar
 
 import msgspec
@@ -72,15 +73,23 @@ class _Module(msgspec.Struct, frozen=True):
     def _by_others(self, setting: Setting) -> Explained:
         """Groups along the outputs: how many rows stand in one is for the neighbours or the config to say."""
         readings = dict(self._readings())
-        products = setting.neighbours.products(self.unit.path).intersection(readings)
-        claims = {claim.bits for claim in setting.claims.about(self.unit.path)}
-        claimed = {values for values, form in readings.items() if form.bits in claims}
-        found = next((values for values in (products, claimed, set(readings)) if len(values) == 1), None)
-        if found is None:
-            reason = "how many values are in a byte is not in the header, and neither a neighbour nor the config says"
-            return unknown(self.scheme, self.unit, [self.weight], reason, self.state)
-        form = readings[values := next(iter(found))]
-        return self._answer(values, replace(form, evidence="header" if len(readings) == 1 else "config"), setting)
+        for evidence, values in self._witnesses(readings, setting):
+            if len(values) == 1:
+                (held,) = values
+                return self._answer(held, replace(readings[held], evidence=evidence), setting)
+        reason = "how many values are in a byte is not in the header, and neither a neighbour nor the config says"
+        return unknown(self.scheme, self.unit, [self.weight], reason, self.state)
+
+    def _witnesses(self, readings: Mapping[int, Format], setting: Setting) -> Iterator[tuple[str, AbstractSet[int]]]:
+        """The numbers of values that the header, the neighbours and the config leave."""
+        yield "header", set(readings)
+        yield "neighbour", setting.neighbours.products(self.unit.path) & readings.keys()
+        if setting.tried is not None:
+            bits = {claim.bits for claim in setting.claimed(self.unit.path)}
+            by_bits = {values for values, form in readings.items() if form.bits in bits}
+            by_width = setting.neighbours.claimed_products(self.unit.path) & readings.keys()
+            # A config that contradicts itself decides nothing.
+            yield "config", by_bits & by_width if by_bits and by_width else by_bits | by_width
 
     def _readings(self) -> Iterator[tuple[int, Format]]:
         """The numbers of values that it may hold, with the bits at which it does."""

@@ -7,8 +7,8 @@ naive-quantized), ModelOpt and Quark: ``weight`` I8, ``weight_scale`` [], [1], [
 
 from typing import ClassVar
 
-from ckptinspect.model import Kind
-from ckptinspect.quant.base import FLOATS, SERVING, Explained, Setting, Unit
+from ckptinspect.quant.base import FLOATS, Explained, Setting, Unit, with_serving
+from ckptinspect.quant.fitting import fits
 from ckptinspect.quant.packing import group_of
 
 _OWN = ("SCB", "weight_format")
@@ -25,23 +25,17 @@ class Int8:
         scales = [kind for kind in unit.leaves.get("weight_scale", ()) if kind.dtype.code in FLOATS]
         if not weights or not (outliers or scales):
             return None
-        if not all(any(_serves(scale, weight) for weight in weights) for scale in (*outliers, *scales)):
+        if not all(any(fits(scale.shape, weight.shape) for weight in weights) for scale in (*outliers, *scales)):
             return None
         group = group_of(weights[0].shape[-1], scales[0].shape[-1]) if scales and scales[0].rank > 1 else None
-        return Explained(
+        found = Explained(
             scheme="bnb-8bit" if outliers else self.name,
             bits=8,
             group_size=group,
             evidence="header",
             parameters={kind: kind.elements for kind in weights},
-            bookkeeping=unit.all((*_OWN, *SERVING)),
+            bookkeeping=unit.all(_OWN) | {*scales},
             shapes={kind: kind.shape for kind in weights},
             unit=unit,
         )
-
-
-def _serves(scale: Kind, weight: Kind) -> bool:
-    """Whether a scale is for the tensor, for each of its rows, or for groups in them."""
-    if weight.rank < 2:
-        return False
-    return scale.elements == 1 or scale.shape[:1] == weight.shape[-2:-1] or scale.shape[:-1] == weight.shape[:-1]
+        return with_serving(found, tuple(kind.shape for kind in weights))

@@ -40,7 +40,7 @@ class Mlx:
         readings = list(_readings(weight, scales, metal=metal))
         if not readings:
             return None
-        if (found := decided(unit.path, readings, setting)) is None:
+        if (found := decided(unit, weight, readings, setting)) is None:
             reason = "words per scale leave the bits open, and neither a neighbour nor the config decides"
             return unknown(self.name, unit, [weight], reason, _SERVING)
         reading, evidence = found

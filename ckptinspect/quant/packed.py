@@ -59,6 +59,7 @@ class Packed:
             if sibling not in unit.leaves or not weights:
                 continue
             states = [leaf for leaf in unit.leaves if "quant_state" in leaf]
+            own = {sibling, *others, *states} - SERVING
             reason = f"{container or 'a weight'} beside {sibling} is packed in no way that is known"
-            return unknown(self.name, unit, weights, reason, (sibling, *others, *states, *SERVING))
+            return unknown(self.name, unit, weights, reason, own)
         return None

@@ -40,10 +40,22 @@ class Quanto:
                     form = Format(self.name, bits, columns)
                     shape = shaped(unit, scale.shape[0] * columns, setting)
                     return counted(unit, weight, shape, form, _SERVING)
-        claimed = {claim.bits for claim in setting.claims.about(unit.path)} & {2, 4}
-        if scale.rank == 2 and scale.shape == (1, columns) and len(claimed) == 1:
-            bits = claimed.pop() or 4
-            form = Format(self.name, bits, rows * 8 // bits, "config")
+        if scale.rank == 2 and scale.shape == (1, columns) and (found := _decided(unit, weight, setting)) is not None:
+            bits, evidence = found
+            form = Format(self.name, bits, rows * 8 // bits, evidence)
             return counted(unit, weight, shaped(unit, weight.elements * 8 // bits, setting), form, _SERVING)
-        reason = "the scales do not say how many rows of values are in a byte, and the config does not either"
+        reason = (
+            "the scales do not say how many rows of values are in a byte, and neither a neighbour nor the config does"
+        )
         return unknown(self.name, unit, [weight], reason, _SERVING)
+
+
+def _decided(unit: Unit, weight: Kind, setting: Setting) -> tuple[int, str] | None:
+    """The bits of groups along the inputs, by the neighbours or by the config."""
+    products = setting.neighbours.products(unit.path)
+    near = {bits for bits in (4, 2) if weight.elements * 8 // bits in products}
+    claimed = {claim.bits for claim in setting.claimed(unit.path)}
+    for evidence, found in (("neighbour", near), ("config", {bits for bits in (4, 2) if bits in claimed})):
+        if len(found) == 1:
+            return found.pop(), evidence
+    return None

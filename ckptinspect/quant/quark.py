@@ -41,7 +41,7 @@ class Quark:
         if bits is None or not 0 < scale.shape[0] <= inputs:
             return None
         form = Format(self.name, bits, group_of(inputs, scale.shape[0]))
-        return packed(unit, weight, (outputs, inputs), form, _SERVING)
+        return packed(unit, weight, (outputs, inputs), form, ("weight_scale", *_SERVING))
 
     def _by_row(self, unit: Unit, weight: Kind, setting: Setting) -> Explained:
         zeros = next((kind for leaf in _ZEROS if (kind := unit.only(leaf, frozenset({"I32"}))) is not None), None)
@@ -53,7 +53,7 @@ class Quark:
             for bits in (_BITS if told is None else (told,))
             for inputs in values_in(weight.shape[1], bits)
         ]
-        if (found := decided(unit.path, readings, setting)) is None:
+        if (found := decided(unit, weight, readings, setting)) is None:
             reason = (
                 "the packed words do not say how many values they hold, and neither a neighbour nor the config does"
             )

@@ -12,7 +12,7 @@ import msgspec
 
 from ckptinspect.dtypes import INTEGERS
 from ckptinspect.model import Header, Kind, KindKey, merged
-from ckptinspect.quant.base import Unit
+from ckptinspect.quant.base import FLOATS, FP8, Unit
 from ckptinspect.quant.leaves import TELLING, by_module, split_leaf
 
 NamedKey = tuple[str, KindKey]
@@ -26,10 +26,12 @@ _CONTAINERS = frozenset(
     )
 )
 # Where no tensor is of integers, these may still have to be told apart.
-_ANY_DTYPE = ("hadamard_matrix", "._data", "_qdata")
+_ANY_DTYPE = ("hadamard_matrix", "._data", "_qdata", ".scale", ".scales")
 _WEIGHTS = ("weight", "")
 # What stands beside bytes that are a parameter each, which need not be told apart.
 _BYTEWISE = frozenset({"SCB", "weight_scale"})
+# What may be learned, in a module of its own, or be scales of the bytes in another one of the same name.
+_EITHER = ("scale", "scales")
 _PACKING = frozenset({"U8", "U16", "U32", "U64", "I16", "I32", "I64"})
 
 
@@ -89,8 +91,14 @@ def _groups(kinds: Iterable[Kind], *, every: bool = False) -> dict[str, dict[str
 
 
 def _alike(leaves: Mapping[str, Sequence[Kind]]) -> bool:
-    """Whether all modules of a path have the same tensors."""
-    return all(len(found) == 1 for found in leaves.values()) and len(_counts(leaves)) == 1
+    """Whether all modules of a path have the same tensors: as many of each, and the first of each in one module."""
+    if not all(len(found) == 1 for found in leaves.values()) or len(_counts(leaves)) != 1:
+        return False
+    return len({_module_of(leaf, found[0]) for leaf, found in leaves.items()}) == 1
+
+
+def _module_of(leaf: str, kind: Kind) -> str:
+    return split_leaf(kind.example)[0] if leaf else kind.example
 
 
 def _counts(leaves: Mapping[str, Sequence[Kind]]) -> set[int]:
@@ -98,11 +106,17 @@ def _counts(leaves: Mapping[str, Sequence[Kind]]) -> set[int]:
 
 
 def _is_packed(leaves: Mapping[str, Sequence[Kind]]) -> bool:
-    """Whether the modules hold weights whose elements are not the parameters themselves."""
+    """Whether the modules hold weights whose elements are not the parameters themselves, or whose scales are not
+    known by their names.
+    """
     if not _CONTAINERS.isdisjoint(leaves):
         return True
     codes = {kind.dtype.code for leaf in _WEIGHTS for kind in leaves.get(leaf, ())}
-    return not _PACKING.isdisjoint(codes) or ("I8" in codes and _BYTEWISE.isdisjoint(leaves))
+    if not _PACKING.isdisjoint(codes) or ("I8" in codes and _BYTEWISE.isdisjoint(leaves)):
+        return True
+    return not FP8.isdisjoint(codes) and any(
+        kind.dtype.code in FLOATS for leaf in _EITHER for kind in leaves.get(leaf, ())
+    )
 
 
 def _unit(leaves: Mapping[str, Sequence[Kind]]) -> Unit:

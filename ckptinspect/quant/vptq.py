@@ -69,6 +69,8 @@ def _outputs(unit: Unit, indices: Kind, centroids: Kind, inputs: int, setting: S
     near = [n for n in setting.neighbours.outputs(unit.path) if _fits(n, indices, spans)]
     if len(near) == 1:
         return near[0], "neighbour"
+    if setting.tried is None:
+        return None
     layer = setting.claims.section.section("config_for_layers").section(unit.path)
     claimed = layer.integer("out_features")
     if claimed and layer.integer("in_features") in {None, inputs} and _fits(claimed, indices, spans):

@@ -332,8 +332,8 @@ CASES: dict[str, Case] = {
     "fp-quant mxfp4": Case("fp-quant", layouts.fp_quant(N, K), N, K, 4, 32),
     "fp-quant nvfp4": Case("fp-quant", layouts.fp_quant(N, K, 16), N, K, 4, 16),
     "fp-quant, pseudo": Case("fp-quant", layouts.fp_quant_pseudo(N, K), N, K, 16, None),
-    "bitnet": Case("bitnet", layouts.bitnet(N, K), N, K, 2, None),
-    "bitnet behind a norm": Case("bitnet", layouts.bitnet(N, K), N, K, 2, None, beside=True),
+    "bitnet": Case("bitnet", layouts.bitnet(N, K), N, K, 2, None, "config", config={"quant_method": "bitnet"}),
+    "bitnet behind a norm": Case("bitnet", layouts.bitnet(N, K), N, K, 2, None, "neighbour", beside=True),
     # Exl2, Exl3, Gguf, GemmaQat, Nunchaku, Sparse
     "exl2": Case("exl2", layouts.exl2(N, K, 544), N, K, 4.25, 128),
     "exl3": Case("exl3", layouts.exl3(N, K, 3), N, K, 3, None),

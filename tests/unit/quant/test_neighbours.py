@@ -89,4 +89,4 @@ def test_the_config_has_widths_of_its_own(path: str, widths: set[int]) -> None:
     }
 
     assert neighbours({}, **config).claimed(path) == widths
-    assert 512 * 1024 in neighbours({}, **config).products("model.layers.0.mlp.gate_proj")
+    assert 512 * 1024 in neighbours({}, **config).claimed_products("model.layers.0.mlp.gate_proj")
