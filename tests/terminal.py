@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -114,7 +115,8 @@ class Terminal:
         """What the program has said when it had given the screen back."""
         assert self.code is not None
         said = self.raw.rpartition(b"\x1b[?1006l")[2].decode()
-        return said.replace("\r\n", "\n")
+        # The shape of the mouse's pointer is given back at about the same time.
+        return re.sub(r"\x1b\]22;[^\x07]*\x07", "", said).replace("\r\n", "\n")
 
     def _ready(self, seconds: float) -> bool:
         return bool(select.select([self._file], [], [], seconds)[0])

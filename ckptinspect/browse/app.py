@@ -9,23 +9,24 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.events import DescendantFocus, Event, Key, Resize
 
-from ckptinspect.browse.bar import Bar
-from ckptinspect.browse.card import CardPane, listed, titled
+from ckptinspect.browse.bar import Bar, KeysBar
+from ckptinspect.browse.card import CardPane
 from ckptinspect.browse.cards import Card, line_card, root_card, tensor_card
 from ckptinspect.browse.catalogue import Catalogue, Scope
 from ckptinspect.browse.chooser import Chooser
 from ckptinspect.browse.field import SearchField
-from ckptinspect.browse.keys import KEYS, REMINDER, bound
+from ckptinspect.browse.keys import bound
 from ckptinspect.browse.lines import LinesPane
-from ckptinspect.browse.loading import Advanced, Failed, Loader, Opened, Outlined, Placed, Read, Wanted
 from ckptinspect.browse.orders import COLUMNS, FIGURES, Order
 from ckptinspect.browse.outline import ROOT, Outline
+from ckptinspect.browse.pages import Lines, card_page, keys_page, overview_page
 from ckptinspect.browse.search import Query
-from ckptinspect.browse.seen import Shown, figures_text, order_text
-from ckptinspect.browse.sheet import Lines, Sheet
+from ckptinspect.browse.seen import Shown, figures_text, scope_text
+from ckptinspect.browse.sheet import Sheet
 from ckptinspect.browse.table import TensorsPane
 from ckptinspect.browse.tree import TreePane
-from ckptinspect.browse.writing import DIM, TITLE, Piece
+from ckptinspect.browse.work import Failed, Outlined, Ready, Work
+from ckptinspect.browse.writing import ACCENT, BOLD, DIM
 from ckptinspect.report.common import title_of
 from ckptinspect.report.tree import name_of
 from ckptinspect.text import bytes_text, escaped, number_of
@@ -65,7 +66,7 @@ class Browser(App[BaseException]):
         bound("w", "where"),
         bound("t", "tree"),
         bound("i", "all"),
-        bound("n", "notes"),
+        bound("o", "overview"),
         bound("c,y", "copy"),
         bound("question_mark,f1", "keys"),
         bound("escape", "undo"),
@@ -74,25 +75,23 @@ class Browser(App[BaseException]):
         bound("ctrl+z", "suspend_process"),
     ]
 
-    def __init__(self, given: str, read: Read, wanted: Wanted, *, quiet: bool = False) -> None:
+    def __init__(self, catalogue: Catalogue, notes: Sequence[str] = (), *, quiet: bool = False) -> None:
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
-        self.given, self.quiet = given, quiet
-        self.catalogue: Catalogue | None = None
+        self.catalogue, self.notes, self.quiet = catalogue, () if quiet else notes, quiet
+        self.name_of_all = name_of(catalogue.checkpoint.ref)
         self.outline: Outline | None = None
-        self.notes: Sequence[str] = ()
         self.shard: int | None = None
         self.order = Order()
         self.with_tree = True
-        self.loader = Loader(read, wanted, self.post_message)
-        self.title_bar, self.status = Bar(id="title", style=TITLE), Bar(id="status", style=DIM)
-        self.reminder = Bar(id="keys", style=DIM)
+        self.work = Work(catalogue, self.post_message)
+        self.title_bar, self.status = Bar(id="title", style=BOLD, end=ACCENT), Bar(id="status", style=DIM, end=DIM)
         self.field = SearchField(self._stir)
-        self.tree_pane, self.tensors = TreePane(self._stir), TensorsPane(self._stir)
+        self.tree_pane, self.tensors = TreePane(self._stir), TensorsPane(catalogue, self._stir)
         self.card = CardPane()
         self._stale = False
         # What is on the screen, and whether the next that comes there is for the sake of the tensor under the cursor.
-        self._shown = Shown()
+        self._shown: Shown | None = None
         self._led = False
 
     def compose(self) -> ComposeResult:
@@ -102,39 +101,26 @@ class Browser(App[BaseException]):
         yield Horizontal(self.tree_pane, self.tensors, id="panes")
         yield self.status
         yield self.card
-        yield self.reminder
+        yield KeysBar()
 
     def on_mount(self) -> None:
-        """Begin to read, now that there is a screen."""
-        self.title_bar.say(f"{self.given}: reading headers")
-        self.reminder.say(REMINDER)
+        """Show what is known, and only then have the rest worked out."""
+        notes = f"{number_of(len(self.notes), 'note')}: o" if self.notes else ""
+        title, given = title_of(self.catalogue.checkpoint), self.catalogue.checkpoint.ref.given
+        self.title_bar.say(title, self.name_of_all + title.removeprefix(given), self.name_of_all, right=notes)
         self._go_to(self.tree_pane)
-        self.loader.start()
-
-    # What the loader tells.
-
-    def on_advanced(self, event: Advanced) -> None:
-        """Tell how far the reading is."""
-        if self.catalogue is None:
-            self.title_bar.say(f"{self.given}: reading headers, {event.done:,} of {event.total:,}")
-
-    def on_opened(self, event: Opened) -> None:
-        """Show the tensors, and only then let the tree be worked out."""
-        self.catalogue = event.catalogue
-        self.notes = () if self.quiet else tuple(note.message for note in event.notes)
-        notes = f"{number_of(len(self.notes), 'note')}: n" if self.notes else ""
-        self.title_bar.say(title_of(self.catalogue.checkpoint), notes)
         self._stir()
-        self.call_after_refresh(self.loader.shown.set)
+        self.call_after_refresh(self.work.start)
+
+    # What is worked out.
 
     def on_outlined(self, event: Outlined) -> None:
         """Show the tree."""
-        assert self.catalogue is not None
         self.outline = event.outline
-        self.tree_pane.draw(event.outline, name_of(self.catalogue.checkpoint.ref))
+        self.tree_pane.draw(event.outline, self.name_of_all)
 
-    def on_placed(self, _: Placed) -> None:
-        """Show the tensors of the line of the tree that the cursor is on by now."""
+    def on_ready(self, _: Ready) -> None:
+        """Show what was asked for and could not be found yet."""
         self._stir()
 
     def on_failed(self, event: Failed) -> None:
@@ -154,11 +140,12 @@ class Browser(App[BaseException]):
         if not self._stale:
             return
         self._stale = False
-        if self.catalogue is None:
-            return
-        shown = Shown(self.scope, self.order, self.catalogue.lines is not None)
-        if shown != self._shown:
-            self._relist(self.catalogue, keep=self._led or shown.walk == self._shown.walk)
+        shown = Shown(self.scope, self.order)
+        if not self.catalogue.ready_for(shown.scope, shown.order):
+            self.status.say("this is being worked out")
+        elif shown != self._shown:
+            walk = self._shown.walk if self._shown is not None else None
+            self._list(shown, keep=self._led or shown.walk == walk)
             self._shown, self._led = shown, False
         self.card.show(self._card())
 
@@ -169,21 +156,19 @@ class Browser(App[BaseException]):
         lines = None if number == ROOT or self.outline is None else (number, self.outline.items[number].end)
         return Scope(Query.of(self.field.value), self.shard, lines)
 
-    def _relist(self, catalogue: Catalogue, *, keep: bool) -> None:
-        numbers = catalogue.found(self.scope, self.order)
-        self.tensors.list(catalogue, numbers, self.order, keep=keep)
-        file = None if self.shard is None else catalogue.shards[self.shard].path
-        self.status.say(figures_text(catalogue, numbers), file or order_text(self.order))
+    def _list(self, shown: Shown, *, keep: bool) -> None:
+        numbers = self.catalogue.found(shown.scope, shown.order)
+        self.tensors.list(numbers, shown.order, keep=keep)
+        where = scope_text(self.catalogue, self.outline, shown.scope, shown.order)
+        self.status.say(figures_text(self.catalogue, numbers), right=where)
 
     def _card(self) -> Card:
-        catalogue, number = self.catalogue, self.tensors.number
-        if catalogue is None:
-            return Card("")
+        number = self.tensors.number
         if self._on_tree:
             if self.outline is None or self.tree_pane.number == ROOT:
-                return root_card(catalogue, name_of(catalogue.checkpoint.ref), self.notes)
-            return line_card(catalogue, self.outline, self.tree_pane.number)
-        return Card("") if number is None else tensor_card(catalogue, number)
+                return root_card(self.catalogue, self.name_of_all, self.notes)
+            return line_card(self.catalogue, self.outline, self.tree_pane.number)
+        return Card("") if number is None else tensor_card(self.catalogue, number)
 
     @property
     def _on_tree(self) -> bool:
@@ -287,8 +272,6 @@ class Browser(App[BaseException]):
 
     async def action_file(self) -> None:
         """Choose a file, to see its tensors only."""
-        if self.catalogue is None:
-            return
         counts = [end - begin for begin, end in pairwise(self.catalogue.starts)]
         files = [
             (shard.path, f"{number_of(count, 'tensor')}, {bytes_text(shard.size)}")
@@ -304,7 +287,7 @@ class Browser(App[BaseException]):
     def action_where(self) -> None:
         """Go to the line of the tree on which the tensor stands."""
         number = self.tensors.number
-        if self.catalogue is not None and self.catalogue.lines is not None and number is not None:
+        if self.catalogue.lines is not None and number is not None:
             self._lead(max(self.catalogue.lines[number], ROOT))
             self._go_to(self.tree_pane)
 
@@ -320,32 +303,27 @@ class Browser(App[BaseException]):
             self.status.say("the name is too long to be copied")
         elif name:
             self.copy_to_clipboard(name)
-            self.status.say(f"copied {name}")
+            # Terminals that take it do not answer, and neither do those that do not.
+            self.status.say(f"sent to the terminal, not confirmed (?): {name}")
 
     def _name_here(self) -> str:
         tensor = self.tensors.number
         if self._on_tree:
             number = self.tree_pane.number
             return "" if self.outline is None or number == ROOT else self.outline.items[number].line.paths[0]
-        return "" if self.catalogue is None or tensor is None else self.catalogue.tensor(tensor).name
+        return "" if tensor is None else self.catalogue.tensor(tensor).name
 
     async def action_all(self) -> None:
         """Show all that there is to say of what the cursor is on."""
-        card = self._card()
+        await self._read("Line of the tree" if self._on_tree else "Tensor", card_page(self._card()))
 
-        def lines(width: int) -> list[list[Piece]]:
-            return [*titled(card, width), [], *listed(card.facts, width)]
-
-        await self._read("Line of the tree" if self._on_tree else "Tensor", lines)
-
-    async def action_notes(self) -> None:
-        """Show the notes."""
-        notes = [("note", note) for note in self.notes or ("there are none",)]
-        await self._read("Notes", lambda width: list(listed(notes, width)))
+    async def action_overview(self) -> None:
+        """Show what the verb show says."""
+        await self._read("Overview", overview_page(self.catalogue.checkpoint, quiet=self.quiet))
 
     async def action_keys(self) -> None:
         """Show the keys."""
-        await self._read("Keys", lambda width: list(listed(KEYS, width)))
+        await self._read("Keys", keys_page())
 
     async def _read(self, title: str, lines: Lines) -> None:
         await self.push_screen(Sheet(title, lines))

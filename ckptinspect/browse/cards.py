@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ckptinspect.analysis.count import Row
+from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.browse.catalogue import Catalogue, Figures, Scope
 from ckptinspect.browse.orders import Order
 from ckptinspect.browse.outline import ROOT, Outline
 from ckptinspect.dtypes import Dtype
 from ckptinspect.model import Tally
+from ckptinspect.report.quantization import quantization_data, quantization_lines
 from ckptinspect.report.tree import text_of
 from ckptinspect.text import bytes_text, number_of, shape_text
 
@@ -33,7 +36,8 @@ def tensor_card(catalogue: Catalogue, number: int) -> Card:
         ("elements", f"{tensor.elements:,}"),
         ("parameters", f"{row.parameters:,}"),
         ("bytes", exact_bytes(tensor.nbytes)),
-        ("counted as", row.meaning.value),
+        ("counted as", counted_as(row)),
+        *packed_facts(row),
         ("module", place.module),
         *numbered("layer", place.layer),
         *numbered("expert", place.expert),
@@ -51,7 +55,9 @@ def line_card(catalogue: Catalogue, outline: Outline, number: int) -> Card:
     line, whole = item.line, catalogue.counted.total.parameters
     facts = (
         *((("module", text_of(line.module)),) if line.module is not None else ()),
-        *tally_facts(line.tally, whole),
+        *tally_facts(line.tally),
+        *(((("share", f"{line.tally.parameters / whole * 100:.2f} %"),)) if whole else ()),
+        *bits_facts(catalogue, line.tally),
         *dtype_facts(figures_of(catalogue, outline, number)),
         ("first of them" if line.indices else "stored as", ", ".join(line.paths)),
     )
@@ -62,9 +68,10 @@ def root_card(catalogue: Catalogue, name: str, notes: Sequence[str]) -> Card:
     """All that is known of the checkpoint, or of the part of it that was asked for."""
     figures = catalogue.figures(catalogue.all)
     facts = (
-        *tally_facts(figures.total, catalogue.counted.total.parameters),
+        *tally_facts(figures.total),
         ("files", f"{len(catalogue.shards):,}"),
         *dtype_facts(figures),
+        *quantization_facts(catalogue),
         *(("note", note) for note in notes),
     )
     return Card(name, facts)
@@ -78,17 +85,44 @@ def figures_of(catalogue: Catalogue, outline: Outline, number: int) -> Figures |
     return catalogue.figures(catalogue.found(scope, Order()))
 
 
-def tally_facts(tally: Tally, whole: int) -> tuple[Fact, ...]:
-    """What some tensors amount to; ``whole`` are the parameters that theirs are a share of."""
-    unexplained = (("unexplained", f"{number_of(tally.unexplained, 'element')}"),) if tally.unexplained else ()
-    share = ((("share", f"{tally.parameters / whole * 100:.2f} %"),)) if whole else ()
+def tally_facts(tally: Tally) -> tuple[Fact, ...]:
+    """What some tensors amount to."""
+    unexplained = (("unexplained", number_of(tally.unexplained, "element")),) if tally.unexplained else ()
     return (
         ("parameters", f"{tally.parameters:,}"),
-        *share,
         *unexplained,
         ("tensors", f"{tally.tensors:,}"),
         ("bytes", exact_bytes(tally.nbytes)),
     )
+
+
+def counted_as(row: Row) -> str:
+    """What the elements of a tensor are."""
+    if row.meaning is not Meaning.PARAMETER:
+        return row.meaning.value
+    return f"parameters, packed by {row.scheme}" if row.scheme else "parameters"
+
+
+def packed_facts(row: Row) -> tuple[Fact, ...]:
+    """What a packed weight stands for."""
+    if not row.scheme or not row.parameters:
+        return ()
+    shape = (("stands for", shape_text(row.shape)),) if row.shape is not None else ()
+    return (*shape, ("bits a parameter", f"{8 * row.kind.nbytes / row.parameters:.2f}"))
+
+
+def bits_facts(catalogue: Catalogue, tally: Tally) -> tuple[Fact, ...]:
+    """What a parameter takes, scales and all, where some are packed."""
+    if not tally.parameters or not any(found.parameters for found in catalogue.counted.explained):
+        return ()
+    return (("bits a parameter", f"{8 * tally.nbytes / tally.parameters:.2f}"),)
+
+
+def quantization_facts(catalogue: Catalogue) -> tuple[Fact, ...]:
+    """How the weights are packed, a fact for each way."""
+    found = quantization_data(catalogue.counted)
+    lines = (line.partition(": ") for line in quantization_lines(found)) if found is not None else ()
+    return tuple((head, told) for head, _, told in lines)
 
 
 def dtype_facts(figures: Figures | None) -> tuple[Fact, ...]:

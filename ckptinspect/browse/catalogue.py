@@ -41,6 +41,14 @@ class Scope(msgspec.Struct, frozen=True):
     lines: tuple[int, int] | None = None
 
 
+class Found(msgspec.Struct, frozen=True):
+    """What was found last, to be looked through again for those who go on typing."""
+
+    scope: Scope
+    order: Order
+    numbers: Numbers
+
+
 class Figures(msgspec.Struct, frozen=True):
     """What some tensors amount to, in all and by dtype."""
 
@@ -52,6 +60,7 @@ class Catalogue:
     """The tensors of a counted checkpoint that was opened with its names.
 
     Where ``only`` is given, those numbers are all that is ever found; ``lines`` are set once the tree is known.
+    What takes its time for very many tensors is worked out beside the screen: ``ready_for`` tells whether it is.
     """
 
     def __init__(self, checkpoint: Checkpoint, counted: Count) -> None:
@@ -66,6 +75,7 @@ class Catalogue:
         self._kind_rows = KindRows(counted)
         self._pages: list[Page | None] = [None] * len(self.shards)
         self._orders: dict[Order, Numbers] = {}
+        self._last: Found | None = None
 
     def __len__(self) -> int:
         return self.starts[-1]
@@ -108,6 +118,32 @@ class Catalogue:
         """All names in small letters, to be searched."""
         return lowered(self.names)
 
+    @cached_property
+    def row_numbers(self) -> tuple[list[int], list[Row]]:
+        """For each tensor the place of its row in a list of all that differ, and that list."""
+        places: dict[int, int] = {}
+        numbers, distinct = list[int](), list[Row]()
+        for row in self.rows:
+            place = places.setdefault(id(row), len(distinct))
+            if place == len(distinct):
+                distinct.append(row)
+            numbers.append(place)
+        return numbers, distinct
+
+    def read_names(self) -> None:
+        """Work out what it takes to search, and to sum up what is found."""
+        _ = self.small_names, self.row_numbers
+
+    def sort_names(self) -> None:
+        """Work out what it takes to sort by any column."""
+        self.ordered(Order("name"))
+
+    def ready_for(self, scope: Scope, order: Order) -> bool:
+        """Whether a scope is found in an order without keeping anybody waiting."""
+        named = scope == Scope() or "row_numbers" in self.__dict__
+        placed = scope.lines is None or self.lines is not None
+        return named and placed and (order.column == "file" or Order("name") in self._orders)
+
     @property
     def all(self) -> Numbers:
         """Every number that can be found, in the order of the files."""
@@ -132,24 +168,42 @@ class Catalogue:
 
     def found(self, scope: Scope, order: Order) -> Numbers:
         """The numbers in a scope, in an order."""
+        if not scope.query.words:
+            return self._within(scope, order)
+        query, numbers = self._begun(scope, order)
+        numbers = query.among(numbers, self.small_names)
+        self._last = Found(scope, order, numbers)
+        return numbers
+
+    def _begun(self, scope: Scope, order: Order) -> tuple[Query, Numbers]:
+        """What is left of a search, and where: of one that goes on from the last, only what is new in it."""
+        last = self._last
+        if last is not None and (last.scope.shard, last.scope.lines, last.order) == (scope.shard, scope.lines, order):
+            beyond = scope.query.beyond(last.scope.query)
+            if beyond is not None:
+                return beyond, last.numbers
+        return scope.query, self._within(scope, order)
+
+    def _within(self, scope: Scope, order: Order) -> Numbers:
+        """The numbers in a scope without its query."""
         numbers = self.ordered(order)
         if scope.shard is not None:
             begin, end = self.starts[scope.shard : scope.shard + 2]
             numbers = [number for number in numbers if begin <= number < end]
-        if scope.lines is not None and self.lines is not None:
+        if scope.lines is not None:
+            assert self.lines is not None, "the tree has to be known first"
             first, last = scope.lines
             lines = self.lines
             numbers = [number for number in numbers if first <= lines[number] < last]
-        return scope.query.among(numbers, self.small_names) if scope.query.words else numbers
+        return numbers
 
     def figures(self, numbers: Numbers) -> Figures:
         """What these tensors amount to."""
         if self.only is None and len(numbers) == len(self):
             # All of them: known before any of them is looked at.
             return _figures((row, row.kind.count) for row in self.counted.rows)
-        found = [self.rows[number] for number in numbers]
-        rows = {id(row): row for row in found}
-        return _figures((rows[key], times) for key, times in Counter(map(id, found)).items())
+        places, rows = self.row_numbers
+        return _figures((rows[place], times) for place, times in Counter(map(places.__getitem__, numbers)).items())
 
     def _page(self, shard: int) -> Page:
         page = self._pages[shard]

@@ -12,7 +12,7 @@ from ckptinspect.browse.bar import Bar
 from ckptinspect.browse.keys import bound
 from ckptinspect.browse.lines import LinesPane
 from ckptinspect.browse.search import Query, lowered
-from ckptinspect.browse.writing import DIM, PLAIN, TITLE, Piece, ends, inert
+from ckptinspect.browse.writing import BOLD, DIM, PLAIN, Piece, ends, inert
 
 
 class ChoicesPane(LinesPane, can_focus=False, inherit_bindings=False):
@@ -28,6 +28,11 @@ class ChoicesPane(LinesPane, can_focus=False, inherit_bindings=False):
     def number(self) -> int | None:
         """What the cursor stands on."""
         return self._found[self.cursor] if self._found else None
+
+    @property
+    def total(self) -> int:
+        """How many there are to choose from."""
+        return len(self._choices)
 
     def search(self, text: str, cursor: int | None = None) -> None:
         """Show what has all the words of a text."""
@@ -69,7 +74,7 @@ class Chooser(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A title, the list, and what the keys do."""
-        yield Bar(id="heading", style=TITLE)
+        yield Bar(id="heading", style=BOLD)
         yield self._pane
         yield Bar(id="leaving", style=DIM)
 
@@ -81,7 +86,8 @@ class Chooser(ModalScreen[None]):
     def _search(self, text: str, cursor: int | None = None) -> None:
         self.typed = text
         self._pane.search(text, cursor)
-        self.query_one("#heading", Bar).say(self.heading + text, f"{self._pane.count:,}")
+        found = f"{self._pane.count:,} of {self._pane.total:,}" if text else ""
+        self.query_one("#heading", Bar).say(self.heading + text, right=found)
 
     def take(self, event: Key) -> bool:
         """Search by what is typed; whether a key is a letter."""

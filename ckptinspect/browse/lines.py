@@ -36,6 +36,8 @@ class LinesPane(ScrollView, can_focus=True):
         bound("up,k", "move(-1)"),
         bound("pagedown,space,ctrl+f", "page(1)"),
         bound("pageup,b,ctrl+b", "page(-1)"),
+        bound("ctrl+d", "page(0.5)"),
+        bound("ctrl+u", "page(-0.5)"),
         bound("home,g", "first"),
         bound("end,G", "last"),
     ]
@@ -109,9 +111,9 @@ class LinesPane(ScrollView, can_focus=True):
         """Move the cursor by some lines."""
         self.go(self.cursor + lines)
 
-    def action_page(self, pages: int) -> None:
+    def action_page(self, pages: float) -> None:
         """Move the cursor by some screens."""
-        self.go(self.cursor + pages * max(self._room - 1, 1))
+        self.go(self.cursor + round(pages * max(self._room - 1, 2)))
 
     def action_first(self) -> None:
         """Move the cursor to the first line."""

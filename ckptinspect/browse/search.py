@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-_Find = Callable[[str, int], int]
+_Has = Callable[[str], object]
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -26,6 +26,19 @@ class Query(msgspec.Struct, frozen=True):
         """The query that a text spells."""
         return cls(tuple(dict.fromkeys(text.lower().split())))
 
+    def beyond(self, earlier: "Query") -> "Query | None":
+        """What is left to be looked for among all that an earlier query found; None where that may lack some.
+
+        >>> Query.of("mlp 1.gate").beyond(Query.of("mlp 1.g")), Query.of("ml").beyond(Query.of("mlp"))
+        (Query(words=('1.gate',)), None)
+        """
+        if len(earlier.words) > len(self.words):
+            return None
+        pairs = list(zip(self.words, earlier.words, strict=False))
+        if not all(word.startswith(before) for word, before in pairs):
+            return None
+        return Query(tuple(word for word, before in pairs if word != before) + self.words[len(pairs) :])
+
     def among(self, numbers: Iterable[int], names: Sequence[str]) -> list[int]:
         """Those of the numbers whose names have all the words, in their order; ``names`` are in small letters."""
         found = list(numbers)
@@ -33,13 +46,8 @@ class Query(msgspec.Struct, frozen=True):
         for word in sorted(self.words, key=len, reverse=True):
             for literal in _literals(word):
                 found = [number for number in found if literal in names[number]]
-            match _parts(word):
-                case [part] if "?" in part:
-                    has = _pattern(part).search
-                    found = [number for number in found if has(names[number])]
-                case [_, _, *_] as parts:
-                    finds = [_find(part) for part in parts]
-                    found = [number for number in found if _in_turn(names[number], finds)]
+            if (has := _pattern(word)) is not None:
+                found = [number for number in found if has(names[number])]
         return found
 
 
@@ -54,33 +62,27 @@ def lowered(names: Sequence[str]) -> list[str]:
     return small if len(small) == len(names) else [name.lower() for name in names]
 
 
-def _parts(word: str) -> list[str]:
-    return [part for part in word.split("*") if part]
-
-
 def _literals(word: str) -> list[str]:
     """What a name has as it stands, where it has the word."""
     return [part for part in re.split(r"[*?]", word) if part]
 
 
-def _pattern(part: str) -> re.Pattern[str]:
-    """A part of a word with signs for any one character: of one length, so that no name makes it slow."""
-    return re.compile("".join("." if char == "?" else re.escape(char) for char in part), re.DOTALL)
+def _pattern(word: str) -> _Has | None:
+    """Whether a name has a word with signs in it, as a pattern whose time does not explode whatever the name is.
+
+    None where the literals of the word say it all.
+    """
+    parts = [part for part in word.split("*") if part]
+    if len(parts) > 1:
+        # What comes first will do for each part: an atomic group never goes back to look for another place.
+        return re.compile("".join(f"(?>.*?{_spelled(part)})" for part in parts), re.DOTALL).match
+    if not parts or "?" not in parts[0]:
+        return None
+    # Signs ahead ask for no more than room: literals are found faster where they come first.
+    behind = parts[0].lstrip("?")
+    return re.compile(f"{_spelled(behind)}(?<=.{{{len(parts[0])}}})", re.DOTALL).search
 
 
-def _find(part: str) -> _Find:
-    """Where a part of a word ends in a name, looked for from a place on; -1 where it does not stand there."""
-    if "?" not in part:
-        return lambda name, begin: -1 if (at := name.find(part, begin)) < 0 else at + len(part)
-    pattern = _pattern(part)
-    return lambda name, begin: -1 if (match := pattern.search(name, begin)) is None else match.end()
-
-
-def _in_turn(name: str, finds: Iterable[_Find]) -> bool:
-    """Whether the parts of a word stand in the name one behind the other: the first place of each will do."""
-    at = 0
-    for find in finds:
-        at = find(name, at)
-        if at < 0:
-            return False
-    return True
+def _spelled(part: str) -> str:
+    """A part of a word: of one length, each sign for any one character."""
+    return "".join("." if char == "?" else re.escape(char) for char in part)

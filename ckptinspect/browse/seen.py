@@ -4,15 +4,15 @@ import msgspec
 
 from ckptinspect.browse.catalogue import Catalogue, Numbers, Scope
 from ckptinspect.browse.orders import FIGURES, Order
+from ckptinspect.browse.outline import Outline
 from ckptinspect.text import bytes_text, count_text, number_of
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What of a catalogue is on the screen, in which order, and whether it was known where in the tree all stand."""
+    """What of a catalogue is on the screen, in which order."""
 
     scope: Scope = Scope()
     order: Order = Order()
-    placed: bool | None = None
 
     @property
     def walk(self) -> tuple[object, ...]:
@@ -38,3 +38,15 @@ def order_text(order: Order) -> str:
         return "as in the files, from the end" if order.down else "as in the files"
     last = "largest first" if order.column in FIGURES else "from the end"
     return f"by {order.column}{f', {last}' * order.down}"
+
+
+def scope_text(catalogue: Catalogue, outline: Outline | None, scope: Scope, order: Order) -> str:
+    """To what the tensors are narrowed beside a search, and their order where it is not that of the files."""
+    parts = []
+    if outline is not None and scope.lines is not None:
+        parts.append(f"in {outline.items[scope.lines[0]].label}")
+    if scope.shard is not None:
+        parts.append(f"in {catalogue.shards[scope.shard].path}")
+    if order != Order() or not parts:
+        parts.append(order_text(order))
+    return ", ".join(parts)

@@ -1,6 +1,5 @@
-"""A page over the panes, to be read: the keys, the notes, all of a card."""
+"""A page over the panes, to be read: the keys, the overview, all of a card."""
 
-from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -14,10 +13,8 @@ from textual.widget import Widget
 from ckptinspect.browse.bar import Bar
 from ckptinspect.browse.card import text_of_lines
 from ckptinspect.browse.keys import bound
-from ckptinspect.browse.writing import DIM, TITLE, Piece
-
-Lines = Callable[[int], Sequence[Sequence[Piece]]]
-"""The lines of a page for a width."""
+from ckptinspect.browse.pages import Lines
+from ckptinspect.browse.writing import BOLD, DIM
 
 
 class Page(Widget):
@@ -52,7 +49,7 @@ class Sheet(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        bound("escape,enter,q,i,n,question_mark", "leave"),
+        bound("escape,enter,q,i,o,question_mark", "leave"),
         bound("down,j", "scroll('scroll_down')"),
         bound("up,k", "scroll('scroll_up')"),
         bound("pagedown,space", "scroll('scroll_page_down')"),
@@ -68,7 +65,7 @@ class Sheet(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A title, the page, and how to leave it."""
-        yield Bar(id="heading", style=TITLE)
+        yield Bar(id="heading", style=BOLD)
         yield VerticalScroll(Page(self.lines), can_focus=False)
         yield Bar(id="leaving", style=DIM)
 

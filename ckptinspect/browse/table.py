@@ -1,6 +1,6 @@
 """The pane of tensors: what was found of a catalogue, in columns as far as there is room for them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -15,21 +15,21 @@ from ckptinspect.text import bytes_text, count_text, shape_text
 _GAP = "  "
 # Names have so much room beside two columns, and so much beside any more.
 _LEGIBLE, _READABLE = 24, 36
-_WIDEST = 24
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column beside the name; ``of`` gives what stands in it, by the kind of the tensor."""
+    """A column beside the name, at most so wide; ``of`` gives what stands in it, by the kind of the tensor."""
 
     title: str
     of: Callable[[Row], str]
     right: bool = False
+    widest: int = 24
 
 
 # The file of a tensor is no matter of its kind.
 _FILE = Column("file", lambda row: row.shard)
 COLUMNS = (
-    Column("shape", lambda row: shape_text(row.kind.shape)),
+    Column("shape", lambda row: shape_text(row.kind.shape), widest=16),
     Column("dtype", lambda row: row.kind.dtype.code),
     Column("bytes", lambda row: bytes_text(row.kind.nbytes), right=True),
     Column("parameters", lambda row: count_text(row.parameters), right=True),
@@ -45,24 +45,21 @@ class TensorsPane(LinesPane):
 
     heads = 1
 
-    def __init__(self, moved: Callable[[], None]) -> None:
+    def __init__(self, catalogue: Catalogue, moved: Callable[[], None]) -> None:
         super().__init__(moved, id="tensors")
         self.empty = "nothing is found: Esc widens what is looked for"
         self.numbers: Numbers = ()
-        self._catalogue: Catalogue | None = None
+        self._catalogue, self._widths = catalogue, _widths(catalogue)
         self._order = Order()
-        self._widths: dict[str, int] = {}
 
     @property
     def number(self) -> int | None:
         """The tensor under the cursor."""
         return self.numbers[self.cursor] if self.cursor < len(self.numbers) else None
 
-    def list(self, catalogue: Catalogue, numbers: Numbers, order: Order, *, keep: bool) -> None:
+    def list(self, numbers: Numbers, order: Order, *, keep: bool) -> None:
         """Show these tensors; where ``keep`` is asked for, the cursor stays on its tensor if that is one of them."""
         kept = self.number if keep else None
-        if self._catalogue is not catalogue:
-            self._catalogue, self._widths = catalogue, _widths(catalogue)
         self.numbers, self._order = numbers, order
         self.show(len(numbers), numbers.index(kept) if kept is not None and kept in numbers else 0)
 
@@ -75,7 +72,6 @@ class TensorsPane(LinesPane):
 
     def pieces(self, number: int, width: int) -> Iterator[Piece]:
         """A tensor."""
-        assert self._catalogue is not None
         columns, room = self._columns(width)
         number = self.numbers[number]
         row = self._catalogue.row(number)
@@ -93,7 +89,7 @@ class TensorsPane(LinesPane):
         kept: set[str] = set()
         room = width
         for column in sorted(COLUMNS, key=lambda column: column is _FILE or column.title != self._order.column):
-            taken = len(_GAP) + self._widths.get(column.title, width)
+            taken = len(_GAP) + self._widths[column.title]
             if room - taken >= (_LEGIBLE if len(kept) < 2 else _READABLE):
                 kept.add(column.title)
                 room -= taken
@@ -104,8 +100,9 @@ def _widths(catalogue: Catalogue) -> dict[str, int]:
     """How wide each column is for what stands in it: known from the kinds, before any tensor is looked at."""
     files = [shard.path for shard in catalogue.shards]
     rows = catalogue.counted.rows
-    texts = {column.title: files if column is _FILE else list(map(column.of, rows)) for column in COLUMNS}
-    return {
-        title: max(len(title) + 1, min(max((width_of(inert(text)) for text in found), default=0), _WIDEST))
-        for title, found in texts.items()
-    }
+    return {column.title: _width(column, files if column is _FILE else map(column.of, rows)) for column in COLUMNS}
+
+
+def _width(column: Column, texts: Iterable[str]) -> int:
+    widest = max((width_of(inert(text)) for text in texts), default=0)
+    return max(len(column.title) + 1, min(widest, column.widest))

@@ -12,7 +12,8 @@ from ckptinspect.browse.writing import BOLD, DIM, PLAIN, Piece, abbreviated, end
 from ckptinspect.report.screen import width_of
 from ckptinspect.text import count_text
 
-_INDENT = 2
+# How far a line stands in from the one above it; less where there is little room.
+_INDENT, _ROOMY = 2, 36
 
 
 class TreePane(LinesPane):
@@ -26,6 +27,7 @@ class TreePane(LinesPane):
 
     def __init__(self, moved: Callable[[], None]) -> None:
         super().__init__(moved, id="tree")
+        self.empty = "the tree is being worked out"
         self._outline: Outline | None = None
         self._root = ""
         self._visible: list[int] = []
@@ -58,7 +60,7 @@ class TreePane(LinesPane):
         item = self._outline.items[number]
         sign = " " if not item.line.children else "-" if number in self._outline.opened else "+"
         # However deep a line is, something of its name is to be seen.
-        indent = min(item.depth * _INDENT, width // 3)
+        indent = min(item.depth * (_INDENT if width >= _ROOMY else 1), width // 3)
         figure = count_text(item.line.tally.parameters)
         label = inert(self._root) if number == ROOT else _label(item, width - indent - len(sign) - len(figure) - 3)
         yield " " * indent + sign + " ", DIM
@@ -100,10 +102,11 @@ def _label(item: Item, width: int) -> str:
     """The names of a line, and how often it stands in the one above, as much of it as there is room for."""
     names = [inert(name) or "''" for name in item.line.names]
     times = f" {item.line.repeat:,} ×" if item.line.indices else ""
-    for label in (", ".join(names) + inert(times), ", ".join(names), *_fewer(names)):
+    more = f", {inert('…')}" * (len(names) > 1)
+    for label in (", ".join(names) + inert(times), ", ".join(names), *_fewer(names), names[0]):
         if width_of(label) <= width:
             return label
-    return abbreviated(names[0], width, last=1)
+    return abbreviated(names[0], width - width_of(more), last=1) + more
 
 
 def _fewer(names: Sequence[str]) -> Iterator[str]:

@@ -10,7 +10,8 @@ from ckptinspect.text import encodable, escaped
 from ckptinspect.text import shortened as shortened_text
 
 PLAIN, BOLD, DIM = Style(), Style(bold=True), Style(dim=True)
-TITLE, REMARK = Style(bold=True, color="cyan"), Style(color="yellow")
+ACCENT = Style(bold=True, color="magenta")
+"""The one colour, and one that is legible on light terminals as on dark ones; nothing is told by it alone."""
 CURSOR, LEFT_CURSOR = Style(reverse=True), Style(underline=True)
 """The line that keys act on, and the one in a pane that they do not act on now; both seen without colours."""
 
@@ -24,7 +25,12 @@ _LEGIBLE = 10
 
 def inert(text: str) -> str:
     """Any text as it is shown: nothing in it acts on the terminal, and every letter is one that the terminal has."""
-    return encodable(escaped(shortened_text(text, _LONGEST)), getattr(sys.__stderr__, "encoding", None) or "utf-8")
+    return spelled(escaped(shortened_text(text, _LONGEST)))
+
+
+def spelled(text: str) -> str:
+    """A text that is inert already, in the terminal's alphabet."""
+    return encodable(text, getattr(sys.__stderr__, "encoding", None) or "utf-8")
 
 
 def fitted(text: str, width: int, *, right: bool = False) -> str:

@@ -6,7 +6,6 @@ import sys
 
 import msgspec
 
-from ckptinspect.checkpoint import Progress, Reading
 from ckptinspect.cli.options import (
     DebugOpt,
     MatchOpt,
@@ -20,9 +19,6 @@ from ckptinspect.cli.options import (
 from ckptinspect.cli.output import shows_colour
 from ckptinspect.cli.reading import Reader
 from ckptinspect.errors import RefError, UnavailableError
-from ckptinspect.model import Checkpoint
-from ckptinspect.opening import open_reading
-from ckptinspect.refs import parse_ref
 
 EXAMPLES = (
     "ckptinspect browse Qwen/Qwen3-0.6B",
@@ -32,6 +28,7 @@ EXAMPLES = (
 
 # Objects made before the collector looks at them.
 _RARELY = 200_000
+_INSTEAD = "take show, tensors or tree"
 
 
 class Viewer(msgspec.Struct, frozen=True):
@@ -45,41 +42,48 @@ class Viewer(msgspec.Struct, frozen=True):
 
 
 def run(ref: RefArg, viewer: Viewer, match: MatchOpt = None, module: ModuleOpt = None) -> int:
-    """Walk through a checkpoint in the terminal: the tree, every tensor, a search as you type. ? shows the keys."""
+    """Walk through a checkpoint in the terminal: the tree, every tensor, a search as you type. ? shows the keys.
+
+    It needs a terminal and writes no report: for JSON and other formats take show, tensors or tree.
+    """
     _need_a_terminal()
-    try:
-        import textual  # noqa: F401
-    except ImportError:
-        raise UnavailableError("textual is not installed", "browse", "pip install 'ckptinspect[tui]'") from None
+    _need_textual()
+    from ckptinspect.browse.wanted import Wanted
+
+    reader = Reader(quiet=viewer.quiet, verbose=viewer.verbose, offline=viewer.offline)
+    checkpoint = reader.read(ref)
+    catalogue, notes = Wanted(match, module).of(checkpoint)
+
     from ckptinspect.browse.app import Browser
-    from ckptinspect.browse.loading import Wanted
-
-    parsed = parse_ref(ref)
-
-    def read(progress: Progress) -> Checkpoint:
-        return open_reading(parsed, Reading(progress=progress), offline=viewer.offline)
 
     if not shows_colour(sys.stdout, no_color=viewer.no_color):
         # Read by textual when the screen is made.
         os.environ["NO_COLOR"] = "1"
-    # Unlike other verbs this one lives long: what it lets go has to be collected, though not while it reads.
+    # Unlike other verbs this one lives long: what it lets go has to be collected, but not what was read.
+    gc.freeze()
     gc.set_threshold(_RARELY)
     gc.enable()
-    browser = Browser(ref, read, Wanted(match, module), quiet=viewer.quiet)
-    failure = browser.run()
+    failure = Browser(catalogue, [note.message for note in notes], quiet=viewer.quiet).run()
     if failure is not None:
         raise failure
-    if browser.catalogue is None:
-        return 0
-    return Reader(quiet=viewer.quiet, verbose=viewer.verbose).told(browser.catalogue.checkpoint)
+    return reader.told(checkpoint)
 
 
 def _need_a_terminal() -> None:
     """Raise a RefError where there is no screen to draw on, or no keys to be had."""
-    streams = {"input": sys.stdin, "output": sys.stdout, "error": sys.stderr}
-    lacking = [name for name, stream in streams.items() if stream is None or not stream.isatty()]
+    streams = {"output": sys.stdout, "input": sys.stdin, "error": sys.stderr}
+    lacking = next((name for name, stream in streams.items() if stream is None or not stream.isatty()), None)
     if lacking:
-        what = f"it needs a terminal, and standard {lacking[-1]} is none"
-        raise RefError(what, "browse", "take tree or tensors for a file or a pipe")
+        raise RefError(
+            f"it needs a terminal, and standard {lacking} is none", "browse", f"{_INSTEAD} for a file or a pipe"
+        )
     if os.environ.get("TERM") == "dumb":
-        raise RefError("it cannot draw on this terminal (TERM=dumb)", "browse", "take tree or tensors")
+        raise RefError("it cannot draw on this terminal (TERM=dumb)", "browse", _INSTEAD)
+
+
+def _need_textual() -> None:
+    """Raise an UnavailableError where the extra is not installed, before anything is read."""
+    from importlib.util import find_spec
+
+    if find_spec("textual") is None:
+        raise UnavailableError("textual is not installed", "browse", "pip install 'ckptinspect[tui]'")

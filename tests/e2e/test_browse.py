@@ -26,7 +26,7 @@ def test_a_checkpoint_is_walked_through() -> None:
         terminal.press("/", "vis*mlp 31").until("4 of 730 tensors")
         terminal.press("enter", "down", "c")
         name = "visual.blocks.31.mlp.fc1.weight"
-        assert f"copied {name}" in terminal.text
+        assert f"sent to the terminal, not confirmed (?): {name}" in terminal.text
         assert b"\x1b]52;c;" + b64encode(name.encode()) + b"\x07" in terminal.raw
 
         terminal.press("s", "byt", "enter").until("by bytes, largest first")
@@ -109,7 +109,7 @@ def test_a_shard_that_failed_is_noted_and_told_at_the_end(tmp_path: Path) -> Non
     write_sharded(tmp_path, {f"model-0000{n}-of-00002.safetensors": {f"w{n}": ("F32", (n,))} for n in (1, 2)})
     (tmp_path / "model-00002-of-00002.safetensors").write_bytes(b"")
     with Terminal("browse", tmp_path) as terminal:
-        terminal.until("1 tensor, ").press("n").until("1 of 2 shards could not be read")
+        terminal.until("1 tensor, ").press("o").until("1 of 2 shards could not be read")
         terminal.press("q", "q")
         assert (terminal.code, terminal.left) == (
             5,
@@ -129,7 +129,8 @@ def test_without_a_terminal_it_says_what_to_take_instead(arguments: tuple[str, .
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        "error: browse: it needs a terminal, and standard error is none; take tree or tensors for a file or a pipe\n"
+        "error: browse: it needs a terminal, and standard output is none; "
+        "take show, tensors or tree for a file or a pipe\n"
     )
 
 
@@ -137,12 +138,12 @@ def test_a_terminal_that_cannot_be_drawn_on_is_said_to_be_one() -> None:
     with Terminal("browse", QWEN, environment={"TERM": "dumb"}) as terminal:
         assert (terminal.code, terminal.left) == (
             2,
-            "error: browse: it cannot draw on this terminal (TERM=dumb); take tree or tensors\n",
+            "error: browse: it cannot draw on this terminal (TERM=dumb); take show, tensors or tree\n",
         )
 
 
 def test_without_textual_it_says_how_to_have_it(tmp_path: Path) -> None:
-    (tmp_path / "textual.py").write_text("raise ImportError")
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['textual'] = None")
     environment = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     with Terminal("browse", QWEN, environment=environment) as terminal:
         assert (terminal.code, terminal.left) == (

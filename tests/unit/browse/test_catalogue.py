@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from ckptinspect.analysis.count import count
 from ckptinspect.analysis.tree import tree
 from ckptinspect.browse.catalogue import Catalogue, Scope
-from ckptinspect.browse.loading import Wanted, outline_of, restrict
 from ckptinspect.browse.orders import COLUMNS, Order
 from ckptinspect.browse.outline import Outline
 from ckptinspect.browse.search import Query
+from ckptinspect.browse.wanted import Wanted, outline_of
 from ckptinspect.errors import RefError
 from ckptinspect.model import Checkpoint, Tally
 from ckptinspect.opening import open_checkpoint
@@ -116,8 +116,7 @@ def test_the_figures_of_all_are_those_of_the_count() -> None:
 
 
 def test_only_what_is_wanted_is_ever_found() -> None:
-    catalogue = catalogue_of(qwen2_vl_7b())
-    restrict(catalogue, Wanted(match="*.attn.*", module="visual"))
+    catalogue, _ = Wanted(match="*.attn.*", module="visual").of(qwen2_vl_7b())
 
     assert len(catalogue.all) == 32 * 4
     for order in (Order(), Order(down=True), Order("name"), Order("name", down=True), Order("bytes")):
@@ -130,6 +129,42 @@ def test_only_what_is_wanted_is_ever_found() -> None:
 
 def test_a_module_that_there_is_not_is_an_error_that_names_those_there_are() -> None:
     with pytest.raises(RefError) as caught:
-        restrict(catalogue_of(qwen2_vl_7b()), Wanted(module="vae"))
+        Wanted(module="vae").of(qwen2_vl_7b())
 
     assert str(caught.value) == "no module 'vae' in it; choose one of visual, model, lm_head"
+
+
+def test_a_glob_that_no_name_matches_is_an_error_that_says_what_to_type() -> None:
+    with pytest.raises(RefError) as caught:
+        Wanted(match="mlp").of(qwen2_vl_7b())
+
+    assert str(caught.value) == "no name matches 'mlp'; a GLOB is for whole names: try '*mlp*'"
+
+
+def test_what_goes_on_from_the_last_search_is_found_as_if_it_were_new() -> None:
+    for texts in (["l", "la", "la exp", "la exp 3", "la exp"], ["exp*3", "exp*3 w", "x"], ["", "w", "w w", "we w"]):
+        going_on = catalogue_of(small_deepseek())
+        for text in texts:
+            for shard in (None, 0):
+                scope = Scope(Query.of(text), shard)
+                anew = catalogue_of(small_deepseek()).found(scope, Order("bytes"))
+                assert list(going_on.found(scope, Order("bytes"))) == list(anew)
+
+
+def test_what_keeps_a_screen_waiting_is_not_ready_before_it_is_worked_out() -> None:
+    checkpoint = small_deepseek()
+    catalogue = Catalogue(checkpoint, count(checkpoint))
+    whole, some, lines = Scope(), Scope(Query.of("x")), Scope(lines=(1, 2))
+
+    def ready() -> list[bool]:
+        return [
+            catalogue.ready_for(scope, order) for scope in (whole, some, lines) for order in (Order(), Order("bytes"))
+        ]
+
+    assert ready() == [True, False, False, False, False, False]
+    catalogue.read_names()
+    assert ready() == [True, False, True, False, False, False]
+    catalogue.sort_names()
+    assert ready() == [True, True, True, True, False, False]
+    catalogue.lines = outline_of(catalogue).lines_of(catalogue.tensors, catalogue.rows)
+    assert ready() == [True] * 6

@@ -80,3 +80,23 @@ def test_no_name_makes_a_search_slow() -> None:
 
     assert Query.of("a*a*a*a*a*a*b?a*a").among(range(10), names) == []
     assert len(Query.of("a*a*a*a*a*a*a?a").among(range(10), names)) == 10
+
+
+words = st.text(alphabet="ab.*?", min_size=1, max_size=4)
+
+
+@given(st.lists(st.text(alphabet="ab.c", max_size=9), max_size=20), st.lists(words, max_size=3), words)
+def test_what_is_typed_on_finds_nothing_that_was_not_found_before(names: list[str], text: list[str], more: str) -> None:
+    before, numbers = Query.of(" ".join(text)), range(len(names))
+    for longer in (" ".join(text) + more, " ".join([*text, more])):
+        beyond = Query.of(longer).beyond(before)
+        if beyond is not None:
+            found = beyond.among(before.among(numbers, lowered(names)), lowered(names))
+            assert found == Query.of(longer).among(numbers, lowered(names))
+
+
+def test_only_what_goes_on_is_looked_for_among_what_was_found() -> None:
+    assert Query.of("a b").beyond(Query.of("a")) == Query(("b",))
+    assert Query.of("ab c").beyond(Query.of("a")) == Query(("ab", "c"))
+    assert Query.of("b a").beyond(Query.of("a")) is None
+    assert Query.of("").beyond(Query.of("a")) is None

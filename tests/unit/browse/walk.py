@@ -9,7 +9,7 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from ckptinspect.browse.app import Browser
-from ckptinspect.browse.loading import Read, Wanted
+from ckptinspect.browse.wanted import Wanted
 from ckptinspect.model import Checkpoint
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -58,7 +58,6 @@ class Walk:
     def names(self) -> list[str]:
         """The names of the tensors that are found."""
         catalogue = self.app.catalogue
-        assert catalogue is not None
         return [catalogue.tensor(number).name for number in self.app.tensors.numbers]
 
     @property
@@ -87,13 +86,21 @@ TYPED = {" ": "space", "/": "slash", "*": "asterisk", "?": "question_mark", ".":
 CHARACTERS = {name: char for char, name in TYPED.items()}
 
 
+def browser_of(checkpoint: Checkpoint, wanted: Wanted | None = None, *, quiet: bool = False) -> Browser:
+    """A browser as the command line makes one."""
+    catalogue, notes = (wanted or Wanted()).of(checkpoint)
+    return Browser(catalogue, [note.message for note in notes], quiet=quiet)
+
+
 @asynccontextmanager
-async def walking(read: Read, size: tuple[int, int], wanted: Wanted) -> AsyncIterator[Walk]:
-    """A browser on what is read, with the tree known."""
-    app = Browser("given", read, wanted)
+async def walking(
+    checkpoint: Checkpoint, size: tuple[int, int], wanted: Wanted | None = None, *, quiet: bool = False
+) -> AsyncIterator[Walk]:
+    """A browser with all that is worked out beside the screen."""
+    app = browser_of(checkpoint, wanted, quiet=quiet)
     async with app.run_test(size=size) as pilot:
         walk = Walk(app, pilot)
-        await walk.until(lambda: app.catalogue is not None and app.catalogue.lines is not None)
+        await walk.until(lambda: app.work.ident is not None and not app.work.is_alive())
         yield walk
 
 
@@ -108,7 +115,7 @@ def on(
     def decorate(test: Test) -> Callable[[tuple[int, int]], None]:
         def run(size: tuple[int, int]) -> None:
             async def whole() -> None:
-                async with walking(lambda _: make(), size, wanted or Wanted()) as walk:
+                async with walking(make(), size, wanted) as walk:
                     await test(walk)
 
             asyncio.run(whole())
