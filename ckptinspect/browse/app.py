@@ -109,7 +109,9 @@ class Browser(App[BaseException]):
         title, given = title_of(self.catalogue.checkpoint), self.catalogue.checkpoint.ref.given
         self.title_bar.say(title, self.name_of_all + title.removeprefix(given), self.name_of_all, right=notes)
         self._go_to(self.tree_pane)
-        self._stir()
+        # At once: the first frame has the tensors.
+        self._stale = True
+        self._freshen()
         self.call_after_refresh(self.work.start)
 
     # What is worked out.

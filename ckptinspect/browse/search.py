@@ -42,9 +42,9 @@ class Query(msgspec.Struct, frozen=True):
     def among(self, numbers: Iterable[int], names: Sequence[str]) -> list[int]:
         """Those of the numbers whose names have all the words, in their order; ``names`` are in small letters."""
         found = list(numbers)
-        # One pass a word, with nothing but `in` in it: 92,000 names take some milliseconds.
         for word in sorted(self.words, key=len, reverse=True):
-            for literal in _literals(word):
+            # A pass with nothing but `in` in it: 92,000 names take some milliseconds.
+            if literal := _literal(word):
                 found = [number for number in found if literal in names[number]]
             if (has := _pattern(word)) is not None:
                 found = [number for number in found if has(names[number])]
@@ -62,15 +62,15 @@ def lowered(names: Sequence[str]) -> list[str]:
     return small if len(small) == len(names) else [name.lower() for name in names]
 
 
-def _literals(word: str) -> list[str]:
-    """What a name has as it stands, where it has the word."""
-    return [part for part in re.split(r"[*?]", word) if part]
+def _literal(word: str) -> str:
+    """The longest part of a word that a name has as it stands, where it has the word."""
+    return max(re.split(r"[*?]", word), key=len)
 
 
 def _pattern(word: str) -> _Has | None:
     """Whether a name has a word with signs in it, as a pattern whose time does not explode whatever the name is.
 
-    None where the literals of the word say it all.
+    None where it has none: its literal says it all.
     """
     parts = [part for part in word.split("*") if part]
     if len(parts) > 1:
