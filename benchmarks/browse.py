@@ -1,8 +1,8 @@
 """How long ``browse`` takes to open, against ``show``, and how long a search takes to answer a key.
 
 ``python benchmarks/browse.py [--runs N]``, in an environment with ``ckptinspect[test]``. What is read is made on the
-spot: DeepSeek-V3 at its full size as sparse files, a file of 100,000 tensors. The terminal is a pseudo-terminal of 80 by
-24.
+spot: DeepSeek-V3 at its full size as sparse files, a file of 100,000 tensors. The screen is a pseudo-terminal of 80
+columns and 24 lines.
 """
 
 import argparse

@@ -13,7 +13,7 @@ _GAP = "   "
 
 
 class CardPane(Widget):
-    """A card in a pane: what there is no room for is left out."""
+    """A card in a pane: what there is no room for is left out, and dots say so."""
 
     def __init__(self) -> None:
         super().__init__(id="card")
@@ -27,8 +27,22 @@ class CardPane(Widget):
 
     def render(self) -> Text:
         """The title, and the facts one behind the other."""
-        lines = [*titled(self.card, self.size.width), *flowing(self.card.facts, self.size.width)]
-        return text_of_lines(lines[: self.size.height])
+        width, height = self.size
+        lines = [*titled(self.card, width), *flowing(self.card.facts, width)]
+        text = text_of_lines(lines[:height])
+        if len(lines) > height:
+            dots = f" {inert('…')}"
+            # In cells, each of which is at most one character.
+            over = line_width(lines[height - 1]) + len(dots) - width
+            if over > 0:
+                text.right_crop(over)
+            text.append(dots, DIM)
+        return text
+
+
+def line_width(line: Sequence[Piece]) -> int:
+    """The columns that pieces take side by side."""
+    return sum(width_of(text) for text, _ in line)
 
 
 def text_of_lines(lines: Sequence[Sequence[Piece]]) -> Text:

@@ -70,8 +70,8 @@ def root_card(catalogue: Catalogue, name: str, notes: Sequence[str]) -> Card:
     facts = (
         *tally_facts(figures.total),
         ("files", f"{len(catalogue.shards):,}"),
-        *dtype_facts(figures),
         *quantization_facts(catalogue),
+        *dtype_facts(figures),
         *(("note", note) for note in notes),
     )
     return Card(name, facts)

@@ -20,12 +20,13 @@ class Shown(msgspec.Struct, frozen=True):
         return self.scope.lines, self.order
 
 
-def figures_text(catalogue: Catalogue, numbers: Numbers) -> str:
-    """How many tensors of a catalogue are found, and what they amount to."""
+def figures_texts(catalogue: Catalogue, numbers: Numbers) -> tuple[str, ...]:
+    """How many tensors of a catalogue are found, and what they amount to: in full, and shorter."""
     total = catalogue.figures(numbers).total
     every = number_of(len(catalogue), "tensor")
     found = every if len(numbers) == len(catalogue) else f"{len(numbers):,} of {every}"
-    return f"{found}, {count_text(total.parameters)} parameters, {bytes_text(total.nbytes)}"
+    parameters, size = count_text(total.parameters), bytes_text(total.nbytes)
+    return f"{found}, {parameters} parameters, {size}", f"{found}, {parameters}, {size}", found
 
 
 def order_text(order: Order) -> str:

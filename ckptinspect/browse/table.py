@@ -14,7 +14,7 @@ from ckptinspect.text import bytes_text, count_text, shape_text
 
 _GAP = "  "
 # Names have so much room beside two columns, and so much beside any more.
-_LEGIBLE, _READABLE = 24, 36
+_LEGIBLE, _READABLE = 22, 36
 
 
 class Column(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ async def test_the_first_screen_has_the_tree_the_tensors_and_the_figures(walk: W
 
 @on(deepseek)
 async def test_arrows_and_letters_move_in_both_panes(walk: Walk) -> None:
-    tree, tensors = walk.app.tree_pane, walk.app.tensors
+    tree, tensors = walk.panes.tree_pane, walk.panes.tensors
     await walk.press("down", "j", "down", "k", "up")
     assert tree.cursor == 1
     await walk.press("end")
@@ -60,7 +60,7 @@ async def test_arrows_and_letters_move_in_both_panes(walk: Walk) -> None:
 
 @on(deepseek)
 async def test_the_line_under_the_cursor_is_always_in_sight(walk: Walk) -> None:
-    tensors = walk.app.tensors
+    tensors = walk.panes.tensors
     await walk.press("tab")
     for key in ("G", "g", "pagedown", "pagedown", "pageup", "up", "end", "home"):
         await walk.press(key)
@@ -82,7 +82,7 @@ async def test_a_line_of_the_tree_narrows_the_tensors_to_its_own(walk: Walk) -> 
 
 @on(deepseek)
 async def test_right_opens_and_steps_in_and_left_closes_and_steps_out(walk: Walk) -> None:
-    tree = walk.app.tree_pane
+    tree = walk.panes.tree_pane
     await walk.press("down", "down", "down", "down")
     assert walk.card == "model / layers (2-4) 3 ×"
     before = tree.count
@@ -100,8 +100,8 @@ async def test_right_opens_and_steps_in_and_left_closes_and_steps_out(walk: Walk
     await walk.press("left", "left")
     assert walk.card == "model"
     await walk.press("home", "asterisk")
-    assert walk.app.outline is not None
-    assert tree.count == len(walk.app.outline.items)
+    assert walk.panes.outline is not None
+    assert tree.count == len(walk.panes.outline.items)
 
 
 @on(deepseek)
@@ -145,20 +145,20 @@ async def test_a_search_answers_as_it_is_typed(walk: Walk) -> None:
 @on(deepseek)
 async def test_letters_are_letters_where_they_are_typed(walk: Walk) -> None:
     await walk.type("/qsrfwtioc?y/")
-    assert walk.app.field.value == "qsrfwtioc?y/"
+    assert walk.panes.field.value == "qsrfwtioc?y/"
     await walk.press("escape", "escape")
-    assert (walk.app.field.value, walk.focus) == ("", "tensors")
+    assert (walk.panes.field.value, walk.focus) == ("", "tensors")
 
 
 @on(deepseek)
 async def test_keys_that_come_in_one_packet_go_where_the_first_of_them_leads(walk: Walk) -> None:
     # Over a slow line, what is typed in a second comes at once.
     await walk.press("slash", "n", "p", "backspace", "o", "r", "m", "enter", "down", "down", "c", "r", "r")
-    assert (walk.app.field.value, walk.focus, walk.app.tensors.cursor) == ("norm", "tensors", 0)
+    assert (walk.panes.field.value, walk.focus, walk.panes.tensors.cursor) == ("norm", "tensors", 0)
     assert walk.app.clipboard == "model.layers.0.self_attn.kv_a_layernorm.weight"
     await walk.press("escape", "tab", "down", "enter", "f", "down", "enter", "s", "down", "enter", "down", "c")
     assert walk.app.clipboard == "model.layers.0.input_layernorm.weight"
-    assert (walk.app.order.column, walk.app.shard) == ("name", 0)
+    assert (walk.panes.order.column, walk.panes.shard) == ("name", 0)
 
 
 @on(deepseek)
@@ -172,34 +172,34 @@ async def test_down_leaves_the_search_for_what_it_found(walk: Walk) -> None:
 
 @on(deepseek)
 async def test_sorting_by_a_column_puts_the_largest_or_the_first_on_top(walk: Walk) -> None:
-    catalogue = walk.app.catalogue
+    catalogue = walk.panes.catalogue
     await walk.press("tab", "down")
     for number, column in enumerate(COLUMNS):
         await walk.press("s", "home", *["down"] * number)
         assert isinstance(walk.app.screen, Chooser)
         await walk.press("enter")
-        assert walk.app.order.column == column
-        assert walk.app.order.down == (column in {"bytes", "parameters", "elements"})
-        assert walk.app.tensors.cursor == 0 or number == 0
-        assert column == "file" or f"{'-' if walk.app.order.down else '+'}{column}" in walk.lines[2]
-        assert list(walk.app.tensors.numbers) == list(catalogue.ordered(walk.app.order))
+        assert walk.panes.order.column == column
+        assert walk.panes.order.down == (column in {"bytes", "parameters", "elements"})
+        assert walk.panes.tensors.cursor == 0 or number == 0
+        assert column == "file" or f"{'-' if walk.panes.order.down else '+'}{column}" in walk.lines[2]
+        assert list(walk.panes.tensors.numbers) == list(catalogue.ordered(walk.panes.order))
     await walk.press("r")
-    assert walk.app.order.down
-    assert list(walk.app.tensors.numbers) == list(catalogue.ordered(walk.app.order))
-    assert walk.app.status.right == "by module, from the end"
+    assert walk.panes.order.down
+    assert list(walk.panes.tensors.numbers) == list(catalogue.ordered(walk.panes.order))
+    assert walk.panes.status.right == "by module, from the end"
 
 
 @on(deepseek)
 async def test_a_choice_is_searched_by_letters_and_left_by_escape(walk: Walk) -> None:
     await walk.press("s", "b", "y", "enter")
-    assert walk.app.order.column == "bytes"
+    assert walk.panes.order.column == "bytes"
     await walk.press("s")
     await walk.type("xx")
     assert "sort by xx" in walk.screen
     await walk.press("enter")
-    assert walk.app.order.column == "bytes"
+    assert walk.panes.order.column == "bytes"
     await walk.press("s", "x", "backspace", "escape", "s", "q", "escape")
-    assert (walk.app.order.column, len(walk.app.screen_stack)) == ("bytes", 1)
+    assert (walk.panes.order.column, len(walk.app.screen_stack)) == ("bytes", 1)
 
 
 PARTS = {"unet": matrix("conv", 4, 4) | matrix("out", 4, 4), "vae": matrix("conv", 8, 8)}
@@ -216,7 +216,7 @@ async def test_a_file_is_chosen_and_only_its_tensors_are_found(walk: Walk) -> No
     await walk.type("vae")
     await walk.press("enter")
     assert walk.names == ["conv.weight"]
-    assert walk.app.status.right == "in vae.safetensors"
+    assert walk.panes.status.right == "in vae.safetensors"
     await walk.press("f", "enter")
     assert walk.names == ["conv.weight"]
     await walk.press("escape")
@@ -231,7 +231,7 @@ async def test_where_a_tensor_stands_in_the_tree(walk: Walk) -> None:
     await walk.press("enter", "w")
     assert walk.focus == "tree"
     assert walk.card == "model.layers.5 / mlp.experts (0-3) 4 × / gate_proj, up_proj"
-    assert 0 <= walk.app.tree_pane.cursor - round(walk.app.tree_pane.scroll_y) < walk.app.tree_pane.size.height
+    assert 0 <= walk.panes.tree_pane.cursor - round(walk.panes.tree_pane.scroll_y) < walk.panes.tree_pane.size.height
     assert walk.names == ["model.layers.5.mlp.experts.3.up_proj.weight_scale_inv"]
     await walk.press("escape", "escape")
     assert (walk.status, walk.card) == (WHOLE, "tiny")
@@ -239,14 +239,14 @@ async def test_where_a_tensor_stands_in_the_tree(walk: Walk) -> None:
 
 @on(deepseek)
 async def test_the_tree_can_make_room(walk: Walk) -> None:
-    width = walk.app.tensors.size.width
+    width = walk.panes.tensors.size.width
     await walk.press("t")
-    assert (walk.focus, walk.app.tensors.size.width) == ("tensors", walk.app.size.width)
+    assert (walk.focus, walk.panes.tensors.size.width) == ("tensors", walk.app.size.width)
     assert "bytes" in walk.lines[2]
     await walk.press("t")
-    assert walk.app.tensors.size.width == width
+    assert walk.panes.tensors.size.width == width
     await walk.press("t", "tab")
-    assert (walk.focus, walk.app.tree_pane.display) == ("tree", True)
+    assert (walk.focus, walk.panes.tree_pane.display) == ("tree", True)
 
 
 @on(deepseek)
@@ -279,7 +279,7 @@ async def test_overview_and_keys_are_pages_to_be_read(walk: Walk) -> None:
 
 @on(deepseek)
 async def test_clicks_choose_lines_and_open_them(walk: Walk) -> None:
-    tree = walk.app.tree_pane
+    tree = walk.panes.tree_pane
     before = tree.count
     await walk.pilot.click("#tree", offset=(6, 4))
     assert (walk.card, walk.focus) == ("model / layers (2-4) 3 ×", "tree")
@@ -288,9 +288,9 @@ async def test_clicks_choose_lines_and_open_them(walk: Walk) -> None:
     assert tree.count > before
     await walk.pilot.click("#tensors", offset=(3, 3))
     await walk.pilot.pause()
-    assert (walk.focus, walk.app.tensors.cursor) == ("tensors", 2)
+    assert (walk.focus, walk.panes.tensors.cursor) == ("tensors", 2)
     await walk.pilot.click("#tensors", offset=(3, 0))
-    assert walk.app.tensors.cursor == 2
+    assert walk.panes.tensors.cursor == 2
 
 
 @on(deepseek)
@@ -308,13 +308,13 @@ async def test_an_interrupt_is_told_from_quitting(walk: Walk) -> None:
 
 @on(deepseek, (50, 20))
 async def test_a_narrow_screen_has_the_pane_in_which_keys_act(walk: Walk) -> None:
-    assert (walk.app.tree_pane.display, walk.app.tensors.display) == (True, False)
+    assert (walk.panes.tree_pane.display, walk.panes.tensors.display) == (True, False)
     await walk.press("tab")
-    assert (walk.app.tree_pane.display, walk.app.tensors.display) == (False, True)
+    assert (walk.panes.tree_pane.display, walk.panes.tensors.display) == (False, True)
     await walk.type("/norm")
-    assert (walk.app.tree_pane.display, walk.app.tensors.display) == (False, True)
+    assert (walk.panes.tree_pane.display, walk.panes.tensors.display) == (False, True)
     await walk.press("escape", "tab")
-    assert (walk.app.tree_pane.display, walk.app.tensors.display) == (True, False)
+    assert (walk.panes.tree_pane.display, walk.panes.tensors.display) == (True, False)
 
 
 @on(deepseek, (80, 10), (20, 5), (8, 3), (1, 1))
@@ -330,8 +330,8 @@ async def test_the_screen_may_change_its_size(walk: Walk) -> None:
     for width, height in ((100, 30), (40, 12), (80, 24)):
         await walk.pilot.resize_terminal(width, height)
         await walk.pilot.pause()
-        top = round(walk.app.tensors.scroll_y)
-        assert top <= 183 < top + walk.app.tensors.size.height
+        top = round(walk.panes.tensors.scroll_y)
+        assert top <= 183 < top + walk.panes.tensors.size.height
         assert all(len(line) <= width for line in walk.lines)
 
 
@@ -467,7 +467,7 @@ def test_quiet_has_no_notes() -> None:
 def test_a_bug_in_what_is_worked_out_is_raised_where_the_command_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     async def whole() -> object:
         browser = browser_of(deepseek())
-        monkeypatch.setattr(browser.catalogue, "sort_names", lambda: 1 // 0)
+        monkeypatch.setattr(browser.panes.catalogue, "sort_names", lambda: 1 // 0)
         async with browser.run_test(size=SMALL) as pilot:
             while browser.return_value is None:
                 await pilot.pause(0.01)
@@ -480,7 +480,7 @@ def test_a_bug_in_what_is_worked_out_is_raised_where_the_command_ends(monkeypatc
 def test_a_bug_is_raised_where_the_command_ends(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def whole() -> None:
         async with walking(qwen2_vl_7b(), SMALL) as walk:
-            monkeypatch.setattr(walk.app, "_card", lambda: 1 // 0)
+            monkeypatch.setattr(walk.panes, "card_here", lambda: 1 // 0)
             await walk.press(key, "n", "enter", "down")
 
     with pytest.raises(ZeroDivisionError):

@@ -20,6 +20,7 @@ class Walk:
 
     def __init__(self, app: Browser, pilot: Pilot[BaseException]) -> None:
         self.app = app
+        self.panes = app.panes
         self.pilot = pilot
 
     async def press(self, *keys: str) -> None:
@@ -52,28 +53,28 @@ class Walk:
     @property
     def status(self) -> str:
         """The line of figures below the panes."""
-        return self.app.status.left
+        return self.panes.status.left
 
     @property
     def names(self) -> list[str]:
         """The names of the tensors that are found."""
-        catalogue = self.app.catalogue
-        return [catalogue.tensor(number).name for number in self.app.tensors.numbers]
+        catalogue = self.panes.catalogue
+        return [catalogue.tensor(number).name for number in self.panes.tensors.numbers]
 
     @property
     def name(self) -> str:
         """The name of the tensor under the cursor."""
-        return self.names[self.app.tensors.cursor]
+        return self.names[self.panes.tensors.cursor]
 
     @property
     def card(self) -> str:
         """The title of the card at the bottom."""
-        return self.app.card.card.title
+        return self.panes.card.card.title
 
     @property
     def facts(self) -> dict[str, str]:
         """What the card at the bottom tells."""
-        return dict(self.app.card.card.facts)
+        return dict(self.panes.card.card.facts)
 
     @property
     def focus(self) -> str | None:
