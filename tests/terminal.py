@@ -83,6 +83,13 @@ class Terminal:
         self._settle()
         return self
 
+    def resize(self, columns: int, rows: int) -> Self:
+        """Have the terminal another size, and wait until no more comes of it."""
+        self._screen.resize(rows, columns)
+        fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._settle()
+        return self
+
     def _settle(self) -> None:
         end = time.monotonic() + _PATIENCE
         while self._ready(_QUIET) and time.monotonic() < end and self._read(0):

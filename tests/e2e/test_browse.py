@@ -1,6 +1,8 @@
 """``browse`` as a person has it: in a terminal of 80 by 24, by keys alone."""
 
+import io
 import re
+import sys
 from base64 import b64encode
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 from ckptinspect.cli.main import run
 from fixtures import deepseek_v3
 from tests.e2e.command import FIXTURES, ROOT, ckptinspect
-from tests.folders import write_safetensors, write_sharded
+from tests.folders import Shapes, write_safetensors, write_sharded
+from tests.hub_server import TestHub
 from tests.terminal import Terminal
 
 QWEN = FIXTURES / "real" / "Qwen2-VL-7B-Instruct.snap"
@@ -90,11 +93,12 @@ def test_nothing_in_a_name_acts_on_the_terminal() -> None:
     [
         (["./no-such"], 3, "error: ./no-such: no such file or folder; check the spelling\n"),
         ([QWEN, "--module", "vae"], 2, "error: no module 'vae' in it; choose one of visual, model, lm_head\n"),
+        ([QWEN, "--match", "mlp"], 2, "error: no name matches 'mlp'; a GLOB is for whole names: try '*mlp*'\n"),
     ],
 )
-def test_what_goes_wrong_is_said_once_the_screen_is_given_back(arguments: list[object], code: int, said: str) -> None:
+def test_what_goes_wrong_is_said_before_the_screen_is_taken(arguments: list[object], code: int, said: str) -> None:
     with Terminal("browse", *arguments) as terminal:
-        assert (terminal.code, terminal.left) == (code, said)
+        assert (terminal.code, terminal.raw.decode().replace("\r\n", "\n")) == (code, said)
 
 
 def test_a_damaged_file_is_a_sentence_too(tmp_path: Path) -> None:
@@ -117,10 +121,73 @@ def test_a_shard_that_failed_is_noted_and_told_at_the_end(tmp_path: Path) -> Non
         )
 
 
+REPO = "acme/large"
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A repository of so many files that reading them is worth a bar."""
+    files: dict[str, Shapes] = {
+        f"model-{n:05}-of-00040.safetensors": {f"layers.{n}.w": ("F32", (n,))} for n in range(40)
+    }
+    write_sharded(tmp_path / "repo", files)
+    return tmp_path
+
+
+def test_a_repository_is_read_with_a_bar_and_then_walked_through(large: Path) -> None:
+    with (
+        TestHub({REPO: large / "repo"}, latency=0.2) as hub,
+        Terminal("browse", REPO, environment=hub.environment(large / "home")) as terminal,
+    ):
+        terminal.until("reading headers").until("40 tensors, 780 parameters, 3.12 kB")
+        assert re.match(r"acme/large @ [0-9a-f]{12}: sharded, 40 files, ", terminal.lines[0])
+        terminal.press("q")
+        assert (terminal.code, terminal.left) == (0, "")
+
+
+def test_reading_a_repository_can_be_left(large: Path) -> None:
+    with (
+        TestHub({REPO: large / "repo"}, latency=1) as hub,
+        Terminal("browse", REPO, environment=hub.environment(large / "home")) as terminal,
+    ):
+        terminal.until("reading headers").press("ctrl+c")
+        assert terminal.code == 130
+        assert b"\x1b[?1049h" not in terminal.raw
+        assert terminal.raw.endswith(b"error: interrupted\r\n")
+
+
+def test_the_window_may_change_its_size() -> None:
+    with Terminal("browse", QWEN) as terminal:
+        terminal.until("+ layers (0-27)").resize(120, 30).press("tab")
+        assert terminal.lines[2].endswith("bytes")
+        terminal.resize(50, 12)
+        assert terminal.lines[2].startswith("name ")
+        assert "│" not in terminal.text
+        assert terminal.lines[11].startswith("/ search  Tab pane")
+        terminal.press("tab")
+        assert terminal.lines[2].startswith("- Qwen2-VL-7B-Instruct.snap")
+        terminal.press("q")
+        assert terminal.code == 0
+
+
 def test_an_interrupt_ends_it_as_it_ends_any_verb() -> None:
     with Terminal("browse", QWEN) as terminal:
         terminal.until("730 tensors, ").press("ctrl+c")
         assert (terminal.code, terminal.left) == (130, "error: interrupted\n")
+
+
+@pytest.mark.parametrize("lacking", ["output", "input", "error"])
+def test_the_stream_that_is_no_terminal_is_named(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, stream in {"output": "stdout", "input": "stdin", "error": "stderr"}.items():
+        found = io.StringIO()
+        found.isatty = lambda name=name: name != lacking  # type: ignore[method-assign, misc]
+        monkeypatch.setattr(sys, stream, found)
+
+    assert run(["browse", str(QWEN)]) == 2
+    assert sys.stderr.getvalue() == (  # type: ignore[union-attr]
+        f"error: browse: it needs a terminal, and standard {lacking} is none; "
+        "take show, tensors or tree for a file or a pipe\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("-q",), ("--match", "*"), ("no/such",)])

@@ -12,8 +12,11 @@ from ckptinspect.browse.keys import KEYS
 from ckptinspect.browse.orders import COLUMNS
 from ckptinspect.browse.sheet import Sheet
 from ckptinspect.browse.wanted import Wanted
+from ckptinspect.dtypes import DTYPES
 from ckptinspect.model import Checkpoint
+from ckptinspect.opening import open_checkpoint
 from tests.checkpoints import checkpoint_in_parts, checkpoint_of, matrix, qwen2_vl_7b, small_deepseek
+from tests.e2e.command import FIXTURES
 from tests.folders import Shapes
 from tests.unit.browse.walk import SMALL, Walk, browser_of, on, walking
 
@@ -333,6 +336,31 @@ async def test_the_screen_may_change_its_size(walk: Walk) -> None:
         top = round(walk.panes.tensors.scroll_y)
         assert top <= 183 < top + walk.panes.tensors.size.height
         assert all(len(line) <= width for line in walk.lines)
+
+
+@on(lambda: checkpoint_of({f"m{n}.weight": (dtype, (n,)) for n, dtype in enumerate(DTYPES, 1)}))
+async def test_what_a_card_has_no_room_for_is_said_to_be_there(walk: Walk) -> None:
+    # 20 dtypes are more than the four lines of a small screen hold.
+    assert walk.lines[-2].endswith(" …") == (walk.app.size == SMALL)
+    assert set(DTYPES) <= set(walk.facts)
+
+
+REAL = ("t5-small", "lora-llama-3.1-8b-r16", "gpt-oss-20b", "all-dtypes", "scalar-and-empty")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_line_of_a_real_checkpoint_can_be_looked_at(name: str) -> None:
+    async def whole() -> None:
+        async with walking(open_checkpoint(FIXTURES / "real" / f"{name}.snap"), SMALL) as walk:
+            await walk.press("asterisk")
+            assert walk.panes.outline is not None
+            for number in range(1, len(walk.panes.outline.items)):
+                await walk.press("down")
+                assert walk.panes.tree_pane.number == number
+                assert walk.card
+                assert int(walk.facts["tensors"].replace(",", "")) == len(walk.names)
+
+    asyncio.run(whole())
 
 
 HOSTILE: Shapes = {
