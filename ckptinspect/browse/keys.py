@@ -15,7 +15,7 @@ def bound(keys: str, action: str) -> Binding:
 
 _COPYING = (
     "it is sent to the terminal (OSC 52), over ssh too, which does not say whether it took it; "
-    "tmux takes it with set -g set-clipboard on"
+    "tmux does with set -s set-clipboard on"
 )
 KEYS = (
     ("/", "search: all words of it stand in the name, * for any characters, ? for one"),
