@@ -100,6 +100,15 @@ def few(names: Sequence[str], limit: int = 4) -> str:
     return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")
 
 
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape.
+
+    >>> shape_text((7168, 2048)), shape_text(())
+    ('[7168, 2048]', '[]')
+    """
+    return f"[{', '.join(map(str, shape))}]"
+
+
 def bytes_text(count: int) -> str:
     """A byte count in decimal units (1 kB = 1000 B).
 

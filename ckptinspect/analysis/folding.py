@@ -57,9 +57,13 @@ class Folder:
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
         self._known: dict[tuple[tuple[int, ...], frozenset[tuple[str, int]]], Structure] = {}
+        self._leaves: dict[tuple[int, ...], Structure] = {}
 
     def fold(self, node: Node) -> Structure:
         """The structure of a module."""
+        if not node.children and (structure := self._leaves.get(tuple(node.parts))) is not None:
+            # Most modules hold none: with their tensors in the order of some other, they are known at once.
+            return structure
         children = {word: self.fold(child) for word, child in node.children.items()}
         parts = tuple(node.parts) if len(node.parts) == 1 else tuple(sorted(node.parts))
         key = (parts, frozenset((word, child.number) for word, child in children.items()))
@@ -67,6 +71,8 @@ class Folder:
         if structure is None:
             own = sorted((self._owners.parts[number] for number in parts), key=lambda part: part.leaf)
             structure = self._known[key] = Structure(len(self._known), tuple(own), tuple(children.items()))
+        if not children:
+            self._leaves[tuple(node.parts)] = structure
         return structure
 
 

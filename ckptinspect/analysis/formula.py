@@ -11,7 +11,7 @@ from ckptinspect.analysis.count import Count
 from ckptinspect.analysis.lines import Line
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.module_kinds import Module, weight_and_bias
-from ckptinspect.analysis.names import rows_by_tensor
+from ckptinspect.analysis.names import kinds_by_tensor
 from ckptinspect.analysis.owners import Part
 from ckptinspect.analysis.symbols import Names
 from ckptinspect.analysis.terms import Dim, Product, Repeat, Term, sum_text, unnamed
@@ -46,7 +46,7 @@ def formulas(checkpoint: Checkpoint, counted: Count, module: str | None = None) 
 
     Needs a checkpoint that was opened with its names. Raises RefError for a module that there is not.
     """
-    modules = by_module(rows_by_tensor(checkpoint, counted), module)
+    modules = by_module(kinds_by_tensor(checkpoint, counted), module)
     return [_formula(checkpoint, name, modules[name]) for name in sorted(modules, key=module_rank)]
 
 

@@ -26,7 +26,8 @@ class Line(msgspec.Struct, frozen=True):
     ``names`` begin with a path below the line above; any further ones are last words of equal modules that
     share the line. ``paths`` are theirs as stored, in the first of each repeated layer. Where the line stands
     for items of a container, ``indices`` are theirs, out of ``items``. ``parts`` are the tensors of one module;
-    ``tally`` is that of all, in all repeats of the lines above.
+    ``tally`` is that of all, in all repeats of the lines above. Where a tensor makes no module, ``leaf`` is what its
+    path has behind that of its owner.
     """
 
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class Line(msgspec.Struct, frozen=True):
     indices: tuple[int, ...] = ()
     items: int = 0
     children: "tuple[Line, ...]" = ()
+    leaf: str = ""
 
     @property
     def name(self) -> str:
@@ -89,7 +91,7 @@ def own_lines(name: str, spot: Spot, beside: Around) -> Iterator[Line]:
         tally = scaled(sum((part.tally for part in owned.parts), Tally()), spot.times)
         words = [word for word in (name, owned.leaf) if word]
         path = ".".join(word for word in (spot.path or "", owned.leaf) if word)
-        yield Line((".".join(words),), (path,), tally, owned.module, owned.parts)
+        yield Line((".".join(words),), (path,), tally, owned.module, owned.parts, leaf=owned.leaf)
 
 
 def inside(spot: Spot, *, branching: bool = False) -> list[Line]:

@@ -75,7 +75,6 @@ _STAGES = (
     r"lm_head|unembedding|embed_out|cls|classifier|score|qa_outputs|fc",
     r"logit_scale|logit_bias",
 )
-_STAGE = re.compile("|".join(rf"({pattern})\Z" for pattern in _STAGES))
 _UNKNOWN = 1 + _STAGES.index(_FEED_FORWARD)
 _STACK = re.compile(r"encoder|decoder|layers?|blocks?|h|resblocks|stages|\w*_blocks")
 # In a block they come before the attention, in a model after the layers; a model may begin with convolutions.
@@ -105,5 +104,11 @@ def rank(word: str, *, stacked: bool = True) -> tuple[int, object, str]:
 
 @cache
 def _stage(word: str) -> int:
-    found = _STAGE.match(word)
+    found = _stages().match(word)
     return _UNKNOWN if found is None or found.lastindex is None else found.lastindex
+
+
+@cache
+def _stages() -> re.Pattern[str]:
+    """All of them as one pattern: compiled for those who order something, not for those who import this."""
+    return re.compile("|".join(rf"({pattern})\Z" for pattern in _STAGES))

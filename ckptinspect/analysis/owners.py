@@ -23,7 +23,7 @@ _OWN |= {"weight_global_scale", "input_global_scale", "input_scale", "output_sca
 _BARE = frozenset({"", "blocks"})
 _QUANTIZED = frozenset({Meaning.SCALE, Meaning.UNEXPLAINED, Meaning.LOW_RANK, Meaning.PHANTOM})
 _PARAMETRIZED = ".parametrizations."
-_Split = Callable[[str], tuple[str | None, str]]
+Split = Callable[[str], tuple[str | None, str]]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -74,21 +74,29 @@ class Owners:
         self.root = Node()
         self.parts: list[Part] = []
         self._nodes: dict[str, Node] = {}
-        self._splits: dict[tuple[str, Meaning], _Split] = {}
         self._numbers: dict[tuple[str, KindKey, Meaning, int], int] = {}
+        # By the identity of a row, which tensors of a kind share: to hash it takes longer than all else here.
+        self._kinds: dict[int, _OfKind] = {}
 
     def add(self, tensor: Tensor, row: Row) -> None:
         """Give a tensor to the module that owns it."""
-        split = self._splits.get((row.kind.template, row.meaning))
-        if split is None:
-            split = self._splits[row.kind.template, row.meaning] = _split_for(row)
-        path, leaf = split(tensor.name)
+        kind = self._kinds.get(id(row))
+        if kind is None:
+            kind = self._kinds[id(row)] = _OfKind(row)
+        path, leaf = kind.split(tensor.name)
+        number = kind.numbers.get(leaf)
+        if number is None:
+            number = kind.numbers[leaf] = self._number(leaf, row)
+        (self.root if path is None else self._node(path)).parts.append(number)
+
+    def _number(self, leaf: str, row: Row) -> int:
+        """The number of a part, by which equal ones of several rows are the same."""
         key = (leaf, row.kind.key, row.meaning, row.parameters)
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.parts)
-            self.parts.append(_part(leaf, row))
-        (self.root if path is None else self._node(path)).parts.append(number)
+            self.parts.append(part_of(leaf, row))
+        return number
 
     def _node(self, path: str) -> Node:
         node = self._nodes.get(path)
@@ -97,6 +105,17 @@ class Owners:
             above, dot, word = path.rpartition(".") if path.count(".") < DEEPEST else ("", "", path)
             (self._node(above) if dot else self.root).children[word] = node
         return node
+
+
+class _OfKind:
+    """How the names of a row's tensors fall apart, and the numbers of their parts by what follows the path."""
+
+    __slots__ = ("numbers", "row", "split")
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.split = split_for(row)
+        self.numbers: dict[str, int] = {}
 
 
 def owners_of(rows: Iterable[tuple[Tensor, Row]]) -> dict[str, Owners]:
@@ -110,7 +129,8 @@ def owners_of(rows: Iterable[tuple[Tensor, Row]]) -> dict[str, Owners]:
     return found
 
 
-def _part(leaf: str, row: Row) -> Part:
+def part_of(leaf: str, row: Row) -> Part:
+    """One tensor of a row as a part of the module that owns it."""
     kind, place = row.kind, row.place
     own = (kind.nbytes, row.parameters, row.meaning, place.module, Role(place.role), kind.shape)
     if row.shape is None:
@@ -118,7 +138,7 @@ def _part(leaf: str, row: Row) -> Part:
     return Part("" if leaf in _BARE else "weight", kind.dtype.code, row.shape, *own, leaf or "packed")
 
 
-def _split_for(row: Row) -> _Split:
+def split_for(row: Row) -> Split:
     """How names of this template fall into a module's path and what follows it."""
     kind = row.kind
     if _PARAMETRIZED in kind.template:

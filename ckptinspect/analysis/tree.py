@@ -13,7 +13,7 @@ from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.folding import Structure, folded
 from ckptinspect.analysis.lines import Line, Spot, branch, counted_lines, gathered, inside, own_lines, siblings
 from ckptinspect.analysis.module_kinds import Around, Module, around
-from ckptinspect.analysis.names import rows_by_tensor
+from ckptinspect.analysis.names import kinds_by_tensor
 from ckptinspect.analysis.order import in_order, rank
 from ckptinspect.analysis.owners import owners_of
 from ckptinspect.errors import RefError
@@ -33,9 +33,9 @@ def tree(checkpoint: Checkpoint, counted: Count, module: str | None = None) -> L
 
     Needs a checkpoint that was opened with its names. Raises RefError for a module that there is not.
     """
-    rows: Iterable[TensorRow] = rows_by_tensor(checkpoint, counted)
+    rows: Iterable[TensorRow] = kinds_by_tensor(checkpoint, counted)
     if module is None:
-        return branch("", None, top_lines(rows, _tied(counted)))
+        return branch("", None, top_lines(rows, tied_lines(counted)))
     return branch("", None, top_lines(by_module(rows, module)[module]))
 
 
@@ -80,7 +80,7 @@ def top_lines(rows: Iterable[TensorRow], others: Iterable[_Keyed] = ()) -> list[
     return [line for _, line in sorted(found, key=lambda item: item[0])]
 
 
-def _tied(counted: Count) -> Iterator[_Keyed]:
+def tied_lines(counted: Count) -> Iterator[_Keyed]:
     """Weights that the model has and the files have not, since they are others' too."""
     for tie in counted.ties:
         if tie.stored:

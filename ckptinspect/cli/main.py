@@ -33,6 +33,7 @@ VERBS = (
     Verb("show", "Show what is in a checkpoint: modules, dtypes, parameters, bytes."),
     Verb("tensors", "List every tensor: name, shape, dtype, bytes, offsets, file."),
     Verb("tree", "Draw the module tree, repeated layers folded."),
+    Verb("browse", "Walk through a checkpoint in the terminal."),
     Verb("formula", "Derive the closed form of the parameter count."),
     Verb("estimate", "Estimate memory and FLOPs to load, run and train it."),
     Verb("diff", "Tell what changed from one checkpoint to another."),

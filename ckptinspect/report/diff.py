@@ -16,7 +16,7 @@ from ckptinspect.quant.leaves import split_leaf
 from ckptinspect.report import v1
 from ckptinspect.report.common import failed_data, notes_data, ref_data, title_of
 from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Report, Table
-from ckptinspect.text import bytes_text, escaped, few, quoted
+from ckptinspect.text import bytes_text, escaped, few, quoted, shape_text
 
 DEFAULT_LIMIT = 40
 """Rows of a table where nobody says how many; the machine's formats give all."""
@@ -263,12 +263,8 @@ def _written(change: Change, rows: Sequence[Row]) -> str:
     only = {What.DTYPE, What.SHAPE}.intersection(change.what)
     if only == {What.DTYPE}:
         return rows[0].kind.dtype.code
-    return _shape(rows[0]) if only == {What.SHAPE} else _form(rows[0])
+    return shape_text(rows[0].kind.shape) if only == {What.SHAPE} else _form(rows[0])
 
 
 def _form(row: Row) -> str:
-    return f"{row.kind.dtype.code} {_shape(row)}"
-
-
-def _shape(row: Row) -> str:
-    return f"[{', '.join(map(str, row.kind.shape))}]"
+    return f"{row.kind.dtype.code} {shape_text(row.kind.shape)}"

@@ -12,7 +12,7 @@ from ckptinspect.model import Checkpoint, Note
 from ckptinspect.report import v1
 from ckptinspect.report.common import failed_data, notes_data, ref_data, sorted_rows, title_of
 from ckptinspect.report.document import Cell, Column, Format, Report, Table
-from ckptinspect.text import escaped, number_of, quoted
+from ckptinspect.text import escaped, number_of, quoted, shape_text
 
 _COLUMNS = (
     Column("name", Format.NAME),
@@ -54,8 +54,7 @@ def tensors_report(
     tensors = tuple(sorted_rows(found, sort, _sortable())[:limit])
     notes = [*checkpoint.notes]
     if match is not None and not found:
-        hint = "" if "*" in match or not match else f"; a GLOB is for whole names: try '*{escaped(match)}*'"
-        notes.append(Note("no-match", f"no name matches {quoted(match)}{hint}"))
+        notes.append(no_match(match))
     data = v1.TensorsData(
         ref=ref_data(checkpoint.ref),
         tensors=tensors,
@@ -75,6 +74,16 @@ def tensors_report(
     )
 
 
+def no_match(match: str) -> Note:
+    """That a glob is no tensor's name, and what may have been meant.
+
+    >>> no_match("mlp").message
+    "no name matches 'mlp'; a GLOB is for whole names: try '*mlp*'"
+    """
+    hint = "" if "*" in match or not match else f"; a GLOB is for whole names: try '*{escaped(match)}*'"
+    return Note("no-match", f"no name matches {quoted(match)}{hint}")
+
+
 def _by_name(tensor: v1.TensorData) -> tuple[tuple[int, str], ...]:
     return natural(tensor.name)
 
@@ -85,9 +94,9 @@ def _sortable() -> dict[str, Callable[[v1.TensorData], object]]:
 
 
 def _row(tensor: v1.TensorData) -> Sequence[Cell]:
-    shape = f"[{', '.join(map(str, tensor.shape))}]"
     return (
-        *(tensor.name or "''", tensor.dtype, shape, tensor.elements, tensor.parameters, tensor.bytes),
+        *(tensor.name or "''", tensor.dtype, shape_text(tensor.shape)),
+        *(tensor.elements, tensor.parameters, tensor.bytes),
         *(tensor.begin, tensor.end, tensor.module, tensor.file),
     )
 

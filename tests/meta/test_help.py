@@ -12,6 +12,7 @@ from ckptinspect.cli.options import spelled_out
 from tests.e2e.command import FIXTURES, ROOT, ckptinspect
 from tests.folders import write_safetensors
 from tests.hub_server import TestHub
+from tests.terminal import Terminal
 
 
 def test_the_help_names_every_verb_and_every_exit_code() -> None:
@@ -63,7 +64,13 @@ def test_the_examples_of_the_help_run(verb: str, tmp_path: Path) -> None:
     with TestHub({"stable-diffusion-v1-5/stable-diffusion-v1-5": tmp_path / "repo"}) as hub:
         for example in EXAMPLES[verb]:
             program, *arguments = shlex.split(example)
-            ran = ckptinspect(*arguments, cwd=tmp_path, environment=hub.environment(tmp_path / "home"))
+            environment = hub.environment(tmp_path / "home")
+            if verb == "browse":
+                with Terminal(*arguments, cwd=tmp_path, environment=environment) as terminal:
+                    terminal.until("tensors, ").press("q")
+                    assert (program, terminal.code, terminal.left) == ("ckptinspect", 0, ""), example
+                continue
+            ran = ckptinspect(*arguments, cwd=tmp_path, environment=environment)
 
             assert (program, ran.code, ran.err) == ("ckptinspect", int(verb == "diff"), ""), example
 

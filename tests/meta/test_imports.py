@@ -11,6 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "ckptinspect"
 FILES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = {"numpy", "pyarrow", "ray", "dask", "torch", "fsspec", "huggingface_hub", "safetensors", "rich", "asyncio"}
+HEAVY |= {"textual"}
 
 
 def name_of(path: Path) -> str:
@@ -64,7 +65,8 @@ def test_each_package_stays_in_its_room(path: Path) -> None:
     name = name_of(path)
     rooms = {
         "typer": ("ckptinspect.cli",),
-        "rich": ("ckptinspect.report.screen", "ckptinspect.cli.reading"),
+        "rich": ("ckptinspect.report.screen", "ckptinspect.cli.reading", "ckptinspect.browse"),
+        "textual": ("ckptinspect.browse",),
         "huggingface_hub": ("ckptinspect.sources.hub", "ckptinspect.sources.budget", "ckptinspect.store"),
         "fsspec": ("ckptinspect.sources.remote",),
         "zipfile": ("ckptinspect.sources.snapshot", "ckptinspect.snapshot"),
@@ -72,6 +74,22 @@ def test_each_package_stays_in_its_room(path: Path) -> None:
     for imported in imports(path, inside_functions=True):
         allowed = rooms.get(imported.partition(".")[0])
         assert allowed is None or name.startswith(allowed), f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("name", ["catalogue", "cards", "orders", "outline", "search", "seen", "wanted"])
+def test_what_the_browser_looks_for_knows_no_screen(name: str) -> None:
+    imported = list(imports(PACKAGE / "browse" / f"{name}.py", inside_functions=True))
+    screens = ("textual", "rich", "ckptinspect.sources", "ckptinspect.cli", "ckptinspect.opening")
+
+    assert not [each for each in imported if each.startswith(screens)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_only_the_browser_imports_the_browser(path: Path) -> None:
+    name = name_of(path)
+    if name.startswith("ckptinspect.browse") or name == "ckptinspect.cli.browse":
+        return
+    assert not [each for each in imports(path, inside_functions=True) if each.startswith("ckptinspect.browse")]
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -91,6 +109,9 @@ def test_heavy_packages_are_imported_where_they_are_used(path: Path) -> None:
         # Runs over many checkpoints wait for many at once; nothing else imports them.
         heavy = {imported.partition(".")[0] for imported in imports(path, inside_functions=False)} & HEAVY
         assert heavy <= {"asyncio"}
+        return
+    if name.startswith("ckptinspect.browse."):
+        # Imported by one verb alone, once it is asked for.
         return
     if name.startswith("ckptinspect.sources.") and name.rpartition(".")[2] not in {"base", "local"}:
         return

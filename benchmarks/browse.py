@@ -1,0 +1,165 @@
+"""How long ``browse`` takes to open, against ``show``, and how long a search takes to answer a key.
+
+``python benchmarks/browse.py [--runs N]``, in an environment with ``ckptinspect[test]``. What is read is made on the
+spot: DeepSeek-V3 at its full size as sparse files, a file of 100,000 tensors. The screen is a pseudo-terminal of 80
+columns and 24 lines.
+"""
+
+import argparse
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple, Self
+
+from pairs import run
+
+from ckptinspect.browse.catalogue import Catalogue, Scope
+from ckptinspect.browse.orders import Order
+from ckptinspect.browse.search import Query
+from ckptinspect.browse.wanted import Wanted
+from ckptinspect.opening import open_checkpoint
+
+ROOT = Path(__file__).parents[1]
+OURS = [sys.executable, "-m", "ckptinspect"]
+# What stands on the screen once the tensors are there, and once the tree is.
+TENSORS, TREE = b"tensors, ", b"layers ("
+# What people type, and what costs most: letters that every name has, many parts, signs for any character.
+TYPED = ("experts.17. w", "layers.60", "weight_scale_inv", "*e*e*e*e*", "l?yers ?.w")
+BACK, CLEAR, INTERRUPT = "\x7f", "\x15", "\x03"
+QUIET = 0.25
+BOUND = 100
+
+
+class Opened(NamedTuple):
+    """Seconds from the start of the process to what stands on its screen."""
+
+    tensors: float
+    tree: float
+
+
+class Screen:
+    """``browse`` on a terminal."""
+
+    def __init__(self, folder: str) -> None:
+        self.began = time.perf_counter()
+        self.process, self.file = pty.fork()
+        if self.process == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+            os.execvpe(OURS[0], [*OURS, "browse", folder], os.environ | {"TERM": "xterm-256color"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.write(self.file, INTERRUPT.encode())
+        try:
+            while os.read(self.file, 65536):
+                pass
+        except OSError:
+            os.waitpid(self.process, 0)
+
+    def until(self, *marks: bytes) -> tuple[float, ...]:
+        """When each of these was on the screen, in seconds from the start."""
+        seen, at = b"", dict.fromkeys(marks, 0.0)
+        while not all(at.values()):
+            seen += os.read(self.file, 65536)
+            now = time.perf_counter() - self.began
+            at = {mark: when or (now if mark in seen else 0.0) for mark, when in at.items()}
+        return tuple(at.values())
+
+    def settled(self) -> float:
+        """When the last of what is being written came."""
+        last = time.perf_counter()
+        while select.select([self.file], [], [], QUIET)[0]:
+            os.read(self.file, 65536)
+            last = time.perf_counter()
+        return last
+
+    def answer(self, key: str) -> float:
+        """Seconds from a key to the last of what comes of it."""
+        begin = time.perf_counter()
+        os.write(self.file, key.encode())
+        return self.settled() - begin
+
+
+def opening(folder: str, runs: int) -> None:
+    """The lines on opening: ``show`` and ``browse`` take turns, after a run of each that does not count."""
+    once(folder), run([*OURS, folder])
+    pairs = [(once(folder), run([*OURS, folder]).seconds) for _ in range(runs)]
+    base = median(seconds for _, seconds in pairs)
+    for name, bound in (("the first frame, with tensors", " (bound 2.0)"), ("the tree", "")):
+        field = name.rpartition(" ")[2]
+        ratio = median(getattr(opened, field) / seconds for opened, seconds in pairs)
+        ours = median(getattr(opened, field) for opened, _ in pairs)
+        print(f"DeepSeek-V3, to {name}: {ratio:.2f} x show{bound}; {ours:.3f} s against {base:.3f} s", flush=True)
+
+
+def once(folder: str) -> Opened:
+    """Open it, and leave it."""
+    with Screen(folder) as screen:
+        opened = Opened(*screen.until(TENSORS, TREE))
+        screen.settled()
+        return opened
+
+
+def searching(name: str, folder: str) -> None:
+    """The lines on searching: what is looked for alone, and from the key to the screen."""
+    catalogue, _ = Wanted().of(open_checkpoint(folder))
+    catalogue.read_names()
+    catalogue.sort_names()
+    what = f"{name}, {len(catalogue):,} tensors"
+    told(f"{what}, a search alone", [looked_up(catalogue, text) for text in beginnings()])
+
+    with Screen(folder) as screen:
+        screen.until(TENSORS)
+        print(f"{what}, / and a letter as soon as they are there: {1000 * screen.answer('/w'):.0f} ms", flush=True)
+        seconds = []
+        for text in TYPED:
+            screen.answer(CLEAR)
+            seconds += [screen.answer(key) for key in (*text, *BACK * 3)]
+        told(f"{what}, from key to screen", seconds)
+
+
+def beginnings() -> Iterable[str]:
+    """Every beginning of every text that is typed."""
+    return (text[:end] for text in TYPED for end in range(1, len(text) + 1))
+
+
+def looked_up(catalogue: Catalogue, text: str) -> float:
+    """Seconds to find what has the words of a text, and to sum it up."""
+    begin = time.perf_counter()
+    catalogue.figures(catalogue.found(Scope(Query.of(text)), Order("bytes", down=True)))
+    return time.perf_counter() - begin
+
+
+def told(name: str, seconds: list[float]) -> None:
+    """Print a line on the keys of a search."""
+    worst, middle = 1000 * max(seconds), 1000 * median(seconds)
+    print(f"{name}, {len(seconds)} keys: worst {worst:.0f} ms (bound {BOUND}), median {middle:.0f} ms", flush=True)
+
+
+def main() -> None:
+    """Run it all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=9)
+    arguments = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, str(ROOT / "benchmarks" / "inputs.py"), folder], check=True)
+        opening(f"{folder}/deepseek", arguments.runs)
+        searching("DeepSeek-V3", f"{folder}/deepseek")
+        searching("one file", f"{folder}/wide")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What is read on a page over the panes, laid out for whatever width there is."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from io import StringIO
+
+from ckptinspect.browse.card import listed, titled
+from ckptinspect.browse.cards import Card
+from ckptinspect.browse.keys import KEYS
+from ckptinspect.browse.writing import PLAIN, Piece, spelled
+from ckptinspect.model import Checkpoint
+
+Lines = Callable[[int], Sequence[Sequence[Piece]]]
+"""The lines of a page for a width."""
+
+
+def card_page(card: Card) -> Lines:
+    """All of a card, one fact a line."""
+    return lambda width: [*titled(card, width), [], *listed(card.facts, width)]
+
+
+def keys_page() -> Lines:
+    """The keys."""
+    return lambda width: list(listed(KEYS, width))
+
+
+def overview_page(checkpoint: Checkpoint, *, quiet: bool) -> Lines:
+    """What ``show`` says of a checkpoint: without the notes, where ``quiet`` is asked for."""
+    from ckptinspect.report.show import show_report
+    from ckptinspect.report.table import render
+
+    report = show_report(checkpoint)
+
+    @lru_cache(1)
+    def lines(width: int) -> Sequence[Sequence[Piece]]:
+        out = StringIO()
+        render(report, out, width=max(width, 1), quiet=quiet)
+        return [[(spelled(line), PLAIN)] for line in out.getvalue().splitlines()]
+
+    return lines
