@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from ckptinspect.model import Config, Kind, Shape, elements_in
-from ckptinspect.quant.claims import Claim, Claims
+from ckptinspect.quant.claims import Claims
+from ckptinspect.quant.dialects import Claim
 from ckptinspect.quant.fitting import serves
 from ckptinspect.quant.neighbours import Neighbours
 

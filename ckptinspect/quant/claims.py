@@ -94,9 +94,7 @@ class Claims:
     def about(self, path: str) -> tuple[Claim, ...]:
         """All that is claimed for the module at this path or for others that differ from it in digits only."""
         own = self.by_source(path)
-        if self.layers is None:
-            return own
-        return tuple(dict.fromkeys([*own, *(claim for claim in self.layers.about(path) if claim.bits is not None)]))
+        return own if self.layers is None else _joined(own, self.layers.about(path))
 
     def by_source(self, path: str) -> tuple[Claim, ...]:
         """As ``about``, of the section alone."""
@@ -124,9 +122,10 @@ class Claims:
         return [candidate.claim for candidate in candidates if candidate.covers(path, fitting)][:1]
 
     def exactly(self, path: str) -> tuple[Claim, ...]:
-        """As ``by_source``, but where the very module is named with its bits, that alone."""
+        """As ``about``, but where the very module is named with its bits, that alone."""
         named = self._modules.get(path)
-        return (named,) if named is not None and named.bits is not None else self.by_source(path)
+        own = (named,) if named is not None and named.bits is not None else self.by_source(path)
+        return own if self.layers is None else _joined(own, self.layers.exactly(path))
 
     def leaves_out(self, path: str) -> bool:
         """Whether the config names this module, or one that it is in, among those not to be quantized."""
@@ -229,6 +228,10 @@ def _expert_dtypes(config: Config, section: Config) -> Iterator[str]:
     """The dtypes that a config gives to experts alone: ``fp4`` in DeepSeek-V4, ``mxfp4`` in MiMo."""
     for part in (config, config.section("text_config"), section):
         yield from (text for key in ("expert_dtype", "store_dtype") if (text := part.text(key)) is not None)
+
+
+def _joined(own: tuple[Claim, ...], layers: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    return tuple(dict.fromkeys([*own, *(claim for claim in layers if claim.bits is not None)]))
 
 
 def _method(section: Config) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from ckptinspect.model import Kind
 from ckptinspect.quant.base import Setting, Unit
-from ckptinspect.quant.claims import Claim
+from ckptinspect.quant.dialects import Claim
 
 
 class Reading(msgspec.Struct, frozen=True):

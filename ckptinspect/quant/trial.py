@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 
 from ckptinspect.quant.base import Explained, Setting, Tried, Unit
-from ckptinspect.quant.claims import Claim, Claims
+from ckptinspect.quant.claims import Claims
+from ckptinspect.quant.dialects import Claim
 from ckptinspect.quant.neighbours import Neighbours
 
 Explain = Callable[[Unit, Setting], Explained | None]

@@ -282,7 +282,9 @@ def test_packed_weights_beyond_the_limit_of_kinds_are_no_parameters_in_silence(
     # A row of 16 words holds 128 weights of 4 bits; whatever is counted is a whole module or the norm.
     weights = [row for name, row in by_name.items() if name.endswith("weight_packed")]
     assert {row.parameters for row in weights} <= {0} | {8 * number * 128 for number in range(1, 101)}
-    assert 0 < sum(row.tally.unexplained for row in weights) < sum(row.tally.stored for row in weights)
+    stored, unexplained = sum(row.tally.stored for row in weights), sum(row.tally.unexplained for row in weights)
+    # Without a config nothing tells their widths.
+    assert 0 < unexplained < stored if config is not None else unexplained == stored
     assert found.total.parameters == 128 + sum(row.parameters for row in weights)
     assert sum(elements for _, elements in found.decomposition) == found.total.parameters
     reason = "too few of the tensors are alike to tell which scales belong to which weight"
