@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from ckptinspect.choice import Choice, choose
-from ckptinspect.config import parse_config
+from ckptinspect.config import MODELOPT_FILE, parse_config
 from ckptinspect.errors import CkptInspectError, FormatError, LayoutError, NotFoundError, SourceError
 from ckptinspect.folder import Folder
 from ckptinspect.header import parse_header
@@ -13,7 +13,6 @@ from ckptinspect.heading import raw_header
 from ckptinspect.model import Checkpoint, Config, Header, Ref, Shard, merged
 from ckptinspect.naming.mtp import marks_in, mtp_marks, unmarked
 from ckptinspect.naming.name import holds_adapter
-from ckptinspect.quant.beside import MODELOPT_FILE
 from ckptinspect.quant.units import needs_names
 from ckptinspect.repeats import disjoint, repeats_in, share_names
 from ckptinspect.selection import joined

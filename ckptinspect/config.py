@@ -9,6 +9,8 @@ from ckptinspect.errors import FormatError
 from ckptinspect.index import unsafe
 from ckptinspect.model import Config
 
+MODELOPT_FILE = "hf_quant_config.json"
+"""Beside the config.json of what ModelOpt quantized; older versions wrote nothing into the config itself."""
 _STANDING = frozenset({"adapter_config.json", "config.json", "model_index.json", "modules.json", "params.json"})
 
 

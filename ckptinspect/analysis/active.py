@@ -5,15 +5,18 @@ stands in the config alone.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ckptinspect.analysis.count import Count, Row
-from ckptinspect.analysis.estimate.settings import Settings
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.analysis.ties import Tie
 from ckptinspect.model import Config
 from ckptinspect.naming.roles import Role
+
+if TYPE_CHECKING:
+    from ckptinspect.analysis.estimate.settings import Settings
 
 _TEXT = frozenset({"model", "lm_head", "head"})
 
@@ -74,6 +77,9 @@ def active(counted: Count, config: Config) -> Active:
     )
     if not routed:
         return found
+    # A dense model does not wait for it.
+    from ckptinspect.analysis.estimate.settings import Settings
+
     settings = Settings(config)
     experts, reason = _experts(rows, routed, settings)
     if not reason:
@@ -86,7 +92,7 @@ def active(counted: Count, config: Config) -> Active:
     return msgspec.structs.replace(found, reason=reason)
 
 
-def _experts(rows: Sequence[Row], routed: Sequence[Row], settings: Settings) -> tuple[int, str]:
+def _experts(rows: Sequence[Row], routed: Sequence[Row], settings: "Settings") -> tuple[int, str]:
     """How many experts a layer has, by its routers before the config; what is wrong where neither fits the experts."""
     said = settings.number("experts")
     seen = {min(row.kind.shape) for row in rows if row.place.role == Role.ROUTER and row.kind.rank == 2} - {0}
@@ -103,7 +109,7 @@ def _experts(rows: Sequence[Row], routed: Sequence[Row], settings: Settings) -> 
     return 0, f"the {whose} {experts} experts, and {misfit.kind.example[:80]!r} ({shape}) does not fit that"
 
 
-def _disagreement(settings: Settings, experts: int) -> str:
+def _disagreement(settings: "Settings", experts: int) -> str:
     said = settings.number("experts")
     if not said or said == experts:
         return ""
@@ -117,7 +123,7 @@ def _holds(row: Row, experts: int) -> bool:
     return bool(row.kind.shape) and row.kind.shape[0] % experts == 0
 
 
-def _chosen(settings: Settings, experts: int) -> tuple[int | None, str]:
+def _chosen(settings: "Settings", experts: int) -> tuple[int | None, str]:
     chosen = settings.number("chosen")
     if chosen is None:
         return None, "the config does not say how many experts a token uses (num_experts_per_tok)"

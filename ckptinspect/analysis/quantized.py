@@ -13,7 +13,6 @@ from ckptinspect.fold import templates
 from ckptinspect.header import keys_in
 from ckptinspect.model import Config, Kind, KindKey, Note, Shape, Shard, Tensor
 from ckptinspect.quant.base import FLOATS, Explained, Setting, Unit
-from ckptinspect.quant.beside import COMFY_KEY
 from ckptinspect.quant.budget import Budget
 from ckptinspect.quant.claims import Claims
 from ckptinspect.quant.neighbours import Neighbours
@@ -25,6 +24,8 @@ _CACHE_LEAVES = (*_CACHE, "v_cache_scale", "input_scale", "output_scale")
 # What is a parameter whatever stands around it: matrices and vectors of floats.
 _PLAIN = (".weight", ".bias")
 _BYTE = 8
+COMFY_KEY = "_quantization_metadata"
+"""Where ComfyUI keeps in a file's metadata how its layers are quantized."""
 # Of the integers that PyTorch indexes with.
 _INDEX = 64
 

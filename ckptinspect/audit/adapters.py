@@ -1,19 +1,23 @@
-"""An adapter's pairs against the weights that they change (PEFT, ``lora_A`` and ``lora_B``)."""
+"""An adapter's pairs of low-rank matrices against the weights that they change."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ckptinspect.analysis.count import count
-from ckptinspect.analysis.meaning import Meaning
+from ckptinspect.analysis.count import Row, count
+from ckptinspect.analysis.estimate.shapes import Matrix, is_packed, matrix_of
 from ckptinspect.analysis.names import rows_by_tensor
 from ckptinspect.audit.subject import WeightFile
-from ckptinspect.model import Checkpoint, Shape, Tensor
+from ckptinspect.model import Checkpoint, Tensor
+from ckptinspect.naming.adapters import adapter_name
 from ckptinspect.text import quoted
 
-_OUTER = "base_model.model."
-_A, _B = ".lora_A.weight", ".lora_B.weight"
-_WEIGHTS = (".weight", ".qweight", ".weight_packed", ".W_q")
+# Parts of a pair: what leads from the inputs, and what to the outputs.
+_SIDES = {"A": "down", "down": "down", "B": "up", "up": "up"}
+# What an adapter of a pipeline has in front, and a base that is one of its components alone has not.
+_COMPONENTS = frozenset({"unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3"})
+# An embedding's rows are what goes in.
+_EMBEDDING = "lora_embedding_"
 
 
 class Misfit(msgspec.Struct, frozen=True):
@@ -23,41 +27,67 @@ class Misfit(msgspec.Struct, frozen=True):
     why: str
 
 
-def modules_of(base: Checkpoint) -> Mapping[str, Shape | None]:
-    """The modules of a model by path: the shape of the weight, None where it is packed."""
-    found: dict[str, Shape | None] = {}
-    for tensor, row in rows_by_tensor(base, count(base)):
-        for ending in _WEIGHTS:
-            if tensor.name.endswith(ending):
-                plain = ending == ".weight" and row.meaning is not Meaning.UNEXPLAINED
-                whole = plain and row.parameters in {tensor.elements, 0} and len(tensor.shape) == 2
-                found[tensor.name.removesuffix(ending)] = tensor.shape if whole else None
+class _Pair(msgspec.Struct, frozen=True):
+    """The matrices of a module: ``down`` is [rank, in], ``up`` [out, rank], which may be missing."""
+
+    module: str
+    down: Tensor
+    up: Tensor | None
+
+
+def modules_of(base: Checkpoint) -> Mapping[str, Matrix | None]:
+    """The modules of a model by path, with the matrix of each; None where it has none, or where that is not known.
+
+    Those of a pipeline's component stand there with its name in front as well.
+    """
+    counted = count(base)
+    leaves: dict[tuple[str, str], dict[str, Row]] = {}
+    for tensor, row in rows_by_tensor(base, counted):
+        path = row.place.path
+        leaves.setdefault((row.component, path), {})[tensor.name[len(path) + 1 :]] = row
+    found: dict[str, Matrix | None] = {tie.name.rpartition(".")[0]: None for tie in counted.ties}
+    for (component, path), own in leaves.items():
+        matrix = None if is_packed(own) else matrix_of(own)
+        found |= dict.fromkeys((path, f"{component}.{path}") if component else (path,), matrix)
     return found
 
 
-def misfits_in(weight: WeightFile, modules: Mapping[str, Shape | None]) -> list[Misfit]:
+def misfits_in(weight: WeightFile, modules: Mapping[str, Matrix | None]) -> list[Misfit]:
     """The pairs of an adapter that fit no module of the base; sorted by name."""
+    found = ((pair.down.name, _why(pair, modules)) for pair in _pairs(weight))
+    return sorted((Misfit(name, why) for name, why in found if why is not None), key=lambda misfit: misfit.name)
+
+
+def _pairs(weight: WeightFile) -> Iterator[_Pair]:
+    """The LoRA pairs of linear layers and embeddings whose module can be read off their names."""
     if weight.header is None or weight.header.raw is None:
-        return []
-    tensors = {tensor.name: tensor for tensor in weight.header.tensors}
-    found = []
-    for name in sorted(tensors):
-        if name.endswith(_A) and len(tensors[name].shape) == 2:
-            module = name.removesuffix(_A)
-            why = _why(module.removeprefix(_OUTER), tensors[name], tensors.get(module + _B), modules)
-            if why is not None:
-                found.append(Misfit(name, why))
-    return found
+        return
+    pairs: dict[tuple[str, str], dict[str, Tensor]] = {}
+    for tensor in weight.header.tensors:
+        said = adapter_name(tensor.name)
+        if said is not None and said.method == "lora" and said.resolved and said.part in _SIDES:
+            pairs.setdefault((said.base, said.adapter), {})[_SIDES[said.part]] = tensor
+    for (module, _), pair in pairs.items():
+        if "down" in pair and len(pair["down"].shape) == 2:
+            yield _Pair(module, pair["down"], pair.get("up"))
 
 
-def _why(module: str, down: Tensor, up: Tensor | None, modules: Mapping[str, Shape | None]) -> str | None:
-    names = (module, f"model.{module}", module.removeprefix("model."))
+def _why(pair: _Pair, modules: Mapping[str, Matrix | None]) -> str | None:
+    names = [pair.module, f"model.{pair.module}", pair.module.removeprefix("model.")]
+    component, _, inside = pair.module.partition(".")
+    if component in _COMPONENTS:
+        names.append(inside)
     known = next((name for name in names if name in modules), None)
     if known is None:
-        return f"the base has no {quoted(module)}"
-    shape = modules[known]
-    if shape is None or up is None or len(up.shape) != 2:
+        # A layer of fused experts is a module without a weight of its own, above those that have parameters.
+        above = any(path.startswith(f"{name}.") for name in names for path in modules)
+        return None if above else f"the base has no {quoted(pair.module)}"
+    matrix, up = modules[known], pair.up
+    if matrix is None or up is None or len(up.shape) != 2:
         return None
-    if (up.shape[0], down.shape[1]) == shape:
+    theirs, ours = (matrix.outputs, matrix.inputs), (up.shape[0], pair.down.shape[1])
+    if _EMBEDDING in pair.down.name:
+        ours = ours[::-1]
+    if ours == theirs:
         return None
-    return f"{quoted(module)} is [{shape[0]}, {shape[1]}] in the base, [{up.shape[0]}, {down.shape[1]}] in the adapter"
+    return f"{quoted(pair.module)} is [{theirs[0]}, {theirs[1]}] in the base, [{ours[0]}, {ours[1]}] in the adapter"

@@ -9,14 +9,13 @@ import msgspec
 from ckptinspect.audit.pickles import PICKLES
 from ckptinspect.audit.subject import CONFIGS, Hashed, IndexFile, Subject, WeightFile
 from ckptinspect.checkpoint import Reading, assemble
-from ckptinspect.config import parse_config
+from ckptinspect.config import MODELOPT_FILE, parse_config
 from ckptinspect.errors import CkptInspectError, FormatError, HeaderError, LayoutError, NotFoundError, SourceError
 from ckptinspect.folder import MAX_SMALL_FILE
 from ckptinspect.header import parse_header
 from ckptinspect.heading import beginning, raw_header
 from ckptinspect.index import MAX_BYTES, decoded_index
 from ckptinspect.model import Checkpoint, Config, Ref
-from ckptinspect.quant.beside import MODELOPT_FILE
 from ckptinspect.selection import SUFFIX, is_index, joined, sets_in
 from ckptinspect.sources.base import File, Source, each, is_hidden
 

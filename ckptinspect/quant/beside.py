@@ -9,11 +9,6 @@ import msgspec
 
 from ckptinspect.model import Config
 
-MODELOPT_FILE = "hf_quant_config.json"
-"""Beside the config.json of what ModelOpt quantized; older versions wrote nothing into the config itself."""
-COMFY_KEY = "_quantization_metadata"
-"""In the metadata of a file that ComfyUI quantized, JSON: ``layers`` by their paths (ComfyUI, QUANTIZATION.md)."""
-
 _MAX_TEXT = 10_000_000
 # Bits and group size by the names in ComfyUI's table of algorithms (comfy/quant_ops.py).
 _COMFY: Mapping[str, tuple[int, int | None]] = {
@@ -35,7 +30,9 @@ def modelopt_section(config: Config) -> Config:
 
 
 def comfy_section(texts: Iterable[str]) -> Config:
-    """What ComfyUI's metadata says of single layers, in the form of a quantization section."""
+    """What ComfyUI's metadata says of single layers (``layers`` by their paths: ComfyUI, QUANTIZATION.md), in the form
+    of a quantization section.
+    """
     layers = {path: {"bits": bits, "group_size": group} for text in texts for path, bits, group in _layers(text)}
     return Config({"quant_method": "comfyui", "quantized_layers": layers}) if layers else Config()
 

@@ -5,14 +5,14 @@ others) are read into claims of bits and group size, for the whole checkpoint or
 is believed: numbers have bounds, lists have ends, patterns are matched by ``patterns.py``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from ckptinspect.config import MODELOPT_FILE
 from ckptinspect.model import Config
-from ckptinspect.quant.beside import MODELOPT_FILE, comfy_section, modelopt_section
 from ckptinspect.quant.budget import Budget, SpentError
 from ckptinspect.quant.dialects import Claim, claim_of, general_claim
 
@@ -51,16 +51,13 @@ class Claims:
     cost more than ``budget`` allows: from there on they decide nothing either.
     """
 
-    def __init__(self, config: Config, budget: Budget | None = None, comfy: Iterable[str] = ()) -> None:
+    def __init__(self, config: Config, budget: Budget | None = None, comfy: Sequence[str] = ()) -> None:
         self._budget = Budget() if budget is None else budget
-        self.source, self.section, self.rival = "the config", quantization_of(config), None
-        if beside := modelopt_section(config):
-            if self.section:
-                self.rival = self._witness(MODELOPT_FILE, beside)
-            else:
-                self.source, self.section = MODELOPT_FILE, beside
-        layers = comfy_section(comfy)
-        self.layers = self._witness("the metadata", layers) if layers else None
+        self.source, self.section = "the config", quantization_of(config)
+        self.rival: Claims | None = None
+        self.layers: Claims | None = None
+        if config.beside or comfy:
+            self._hear(config, comfy)
         self._small_experts = any("4" in text for text in _expert_dtypes(config, self.section))
         self.not_understood: list[str] = []
         self.given_up: str | None = None
@@ -75,6 +72,18 @@ class Claims:
         for path, claim in self._modules.items():
             self._folded.setdefault(path.translate(_DIGITS), {})[claim] = None
         self._known: dict[str, tuple[Claim, ...]] = {}
+
+    def _hear(self, config: Config, comfy: Sequence[str]) -> None:
+        """Take in what else than the config speaks."""
+        from ckptinspect.quant.beside import comfy_section, modelopt_section
+
+        if beside := modelopt_section(config):
+            if self.section:
+                self.rival = self._witness(MODELOPT_FILE, beside)
+            else:
+                self.source, self.section = MODELOPT_FILE, beside
+        if layers := comfy_section(comfy):
+            self.layers = self._witness("the metadata", layers)
 
     def _witness(self, source: str, section: Config) -> "Claims":
         found = Claims(Config({"quantization_config": section.values}), self._budget)

@@ -8,13 +8,15 @@ from ckptinspect.analysis.diff.base import Change, Kind, What
 from ckptinspect.analysis.diff.clauses import Changes, Clause
 from ckptinspect.analysis.diff.facts import Facts
 from ckptinspect.model import Checkpoint
+from ckptinspect.naming.adapters import adapter_name
 from ckptinspect.naming.roles import Role
 from ckptinspect.quant.leaves import split_leaf
 from ckptinspect.text import number_of
 
 # What sd-scripts (kohya) put before the names of their modules.
 _FLAT = re.compile(r"^lora_(unet|te[0-9]?|transformer)_")
-_DOWN = ("lora_A", "lora_down", "lora_embedding_A")
+# The parts of a LoRA that lead from the inputs: [rank, in].
+_DOWN = frozenset({"A", "down"})
 
 
 def adapters(facts: Facts, rest: Changes) -> Iterator[Clause]:
@@ -60,7 +62,9 @@ def _other_rank(rest: Changes) -> Iterator[Clause]:
 
 def _laid_on(which: str, adapter: Sequence[Row], other: str, model: Sequence[Row]) -> str:
     """What is to be said of an adapter beside a model: how many of its modules the model has."""
-    theirs = {_spelled(row.component, split_leaf(row.kind.example)[0]) for row in model}
+    paths = {(row.component, split_leaf(row.kind.example)[0]) for row in model}
+    # An adapter of a pipeline names its components, or does not.
+    theirs = {_spelled(part, path) for component, path in paths for part in (component, "")}
     ours = {_spelled(row.component, row.place.path) for row in adapter}
     fitting = len(ours & theirs)
     if fitting == len(ours):
@@ -91,5 +95,9 @@ def _form(rows: Iterable[Row]) -> str:
 
 def _ranks(rows: Iterable[Row]) -> list[int]:
     """The ranks of the matrices that lead down to them."""
-    downs = (row for row in rows if any(word in row.kind.example.split(".") for word in _DOWN))
-    return sorted({min(row.kind.shape) for row in downs if row.kind.rank > 1})
+    return sorted({row.kind.shape[0] for row in rows if row.kind.rank > 1 and _leads_down(row.kind.example)})
+
+
+def _leads_down(name: str) -> bool:
+    said = adapter_name(name)
+    return said is not None and said.method == "lora" and said.part in _DOWN

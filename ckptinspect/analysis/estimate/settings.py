@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from ckptinspect.analysis.estimate.asked import dtype_named
 from ckptinspect.dtypes import Dtype, Family
 from ckptinspect.errors import RefError
 from ckptinspect.model import Config
@@ -93,6 +92,8 @@ class Settings:
     @property
     def dtype(self) -> Dtype | None:
         """The floating-point format that the model computes in."""
+        from ckptinspect.analysis.estimate.asked import dtype_named
+
         for part in self._parts:
             if (name := part.text("dtype", "torch_dtype")) is not None:
                 try:

@@ -14,8 +14,8 @@ class AdapterUnlikeBase(Rule, frozen=True):
 
     ## What it does
 
-    With `--base REF` only: compares every pair of `lora_A` and `lora_B` with the weight of the base that it
-    changes, by name and by shape.
+    With `--base REF` only: compares every pair of LoRA's matrices, as PEFT, diffusers or sd-scripts name them, with the
+    weight of the base that it changes, by name and by shape.
 
     ## Why it matters
 
@@ -24,7 +24,8 @@ class AdapterUnlikeBase(Rule, frozen=True):
 
     ## What it can't see
 
-    Bases whose weights are packed: of those only the names are compared.
+    Convolutions, and bases whose weights are packed in shapes that nothing tells: of those only the names are compared.
+    Flattened names that can be read in several ways are passed over.
 
     ## How to fix
 

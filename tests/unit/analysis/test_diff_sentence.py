@@ -436,6 +436,33 @@ def test_an_adapter_in_the_names_of_sd_scripts() -> None:
     assert said(llama(), flat).startswith("NEW is an adapter for OLD (LoRA of rank 8 on 4 modules): ")
 
 
+def test_an_adapter_of_a_convolution_has_the_rank_and_not_the_kernel() -> None:
+    model = vector("down_blocks.0.resnets.0.conv1", 64, 32, 3, 3) | matrix("conv_out", 8, 64)
+    name = "lora_unet_down_blocks_0_resnets_0_conv1"
+    adapter: Tensors = {
+        f"{name}.lora_down.weight": ("F16", (16, 32, 3, 3)),
+        f"{name}.lora_up.weight": ("F16", (64, 16, 1, 1)),
+    }
+
+    assert said(model, adapter).startswith("NEW is an adapter for OLD (LoRA of rank 16 on 1 module): ")
+
+
+def test_an_adapter_beside_the_pipeline_that_it_is_for() -> None:
+    module = "down_blocks.0.attentions.0.proj_in"
+    pipeline = checkpoint_in_parts({"unet": matrix(module, 64, 64), "vae": matrix("encoder.conv_in", 8, 4)})
+    flat = {
+        name.replace(".", "_", name.count(".") - 2): form
+        for name, form in lora(matrix(module, 64, 64), "weight").items()
+    }
+    flattened = {
+        f"lora_unet_{name}".replace("lora_A", "lora_down").replace("lora_B", "lora_up"): form
+        for name, form in flat.items()
+    }
+
+    for adapter in (flattened, lora(matrix(f"unet.{module}", 64, 64), "weight")):
+        assert said(pipeline, adapter).startswith("NEW is an adapter for OLD (LoRA of rank 8 on 1 module): ")
+
+
 def test_a_merged_adapter() -> None:
     """Before it is merged, PEFT keeps it beside the weight, which is then called ``base_layer``."""
     base = {f"base_model.model.{name.replace('q_proj.', 'q_proj.base_layer.')}": form for name, form in llama().items()}

@@ -8,9 +8,10 @@ import pytest
 
 from ckptinspect.analysis.count import count
 from ckptinspect.analysis.notes import notes_on
+from ckptinspect.analysis.quantized import COMFY_KEY
 from ckptinspect.model import Config
 from ckptinspect.opening import open_checkpoint
-from ckptinspect.quant.beside import COMFY_KEY, comfy_section
+from ckptinspect.quant.beside import comfy_section
 from ckptinspect.quant.claims import Claims
 from tests import layouts
 from tests.checkpoints import checkpoint_of
