@@ -28,6 +28,8 @@ EXAMPLES = (
 
 # Objects made before the collector looks at them.
 _RARELY = 200_000
+# Seconds after which what is worked out beside the screen lets the keys have their turn.
+_TURN = 0.0005
 _INSTEAD = "take show, tensors or tree"
 
 
@@ -63,6 +65,7 @@ def run(ref: RefArg, viewer: Viewer, match: MatchOpt = None, module: ModuleOpt =
     gc.freeze()
     gc.set_threshold(_RARELY)
     gc.enable()
+    sys.setswitchinterval(_TURN)
     failure = Browser(catalogue, [note.message for note in notes], quiet=viewer.quiet).run()
     if failure is not None:
         raise failure
