@@ -98,6 +98,13 @@ class Screen:
         os.write(self.file, key.encode())
         return Answer(self.settled() - begin, self.busy() - busy)
 
+    def rest(self) -> None:
+        """Wait until the process has nothing left to work out."""
+        before = -1.0
+        while self.busy() - before > QUIET / 10:
+            before = self.busy()
+            self.settled()
+
     def busy(self) -> float:
         """Seconds that the process has had a processor (``sched-stats`` of Linux, in nanoseconds)."""
         threads = Path(f"/proc/{self.process}/task").glob("*/schedstat")
@@ -134,7 +141,9 @@ def searching(name: str, folder: str) -> None:
 
     with Screen(folder) as screen:
         screen.until(TENSORS)
-        told(f"{what}, / and a letter as soon as they are there", [screen.answer("/w")])
+        first = 1000 * screen.answer("/w").wall
+        print(f"{what}, / and a letter as soon as they are there: {first:.0f} ms", flush=True)
+        screen.rest()
         answers = []
         for text in TYPED:
             screen.answer(CLEAR)
