@@ -133,7 +133,7 @@ def once(folder: str) -> Opened:
 
 def searching(name: str, folder: str) -> None:
     """The lines on searching: what is looked for alone, and from the key to the screen."""
-    catalogue, _ = Wanted().of(open_checkpoint(folder))
+    catalogue = Wanted().of(open_checkpoint(folder))
     catalogue.read_names()
     catalogue.sort_names()
     what = f"{name}, {len(catalogue):,} tensors"

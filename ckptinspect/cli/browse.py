@@ -54,7 +54,7 @@ def run(ref: RefArg, viewer: Viewer, match: MatchOpt = None, module: ModuleOpt =
 
     reader = Reader(quiet=viewer.quiet, verbose=viewer.verbose, offline=viewer.offline)
     checkpoint = reader.read(ref)
-    catalogue, notes = Wanted(match, module).of(checkpoint)
+    catalogue = Wanted(match, module).of(checkpoint)
 
     from ckptinspect.browse.app import Browser
 
@@ -66,7 +66,7 @@ def run(ref: RefArg, viewer: Viewer, match: MatchOpt = None, module: ModuleOpt =
     gc.set_threshold(_RARELY)
     gc.enable()
     sys.setswitchinterval(_TURN)
-    failure = Browser(catalogue, [note.message for note in notes], quiet=viewer.quiet).run()
+    failure = Browser(catalogue, quiet=viewer.quiet).run()
     if failure is not None:
         raise failure
     return reader.told(checkpoint)
