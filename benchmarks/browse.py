@@ -47,6 +47,13 @@ class Opened(NamedTuple):
     tree: float
 
 
+class Answer(NamedTuple):
+    """Seconds until an answer stands, and how much of them a processor worked for it: the rest waits for others."""
+
+    wall: float
+    busy: float
+
+
 class Screen:
     """``browse`` on a terminal."""
 
@@ -85,11 +92,23 @@ class Screen:
             last = time.perf_counter()
         return last
 
-    def answer(self, key: str) -> float:
-        """Seconds from a key to the last of what comes of it."""
-        begin = time.perf_counter()
+    def answer(self, key: str) -> Answer:
+        """What it takes from a key to the last of what comes of it."""
+        begin, busy = time.perf_counter(), self.busy()
         os.write(self.file, key.encode())
-        return self.settled() - begin
+        return Answer(self.settled() - begin, self.busy() - busy)
+
+    def rest(self) -> None:
+        """Wait until the process has nothing left to work out."""
+        before = -1.0
+        while self.busy() - before > QUIET / 10:
+            before = self.busy()
+            self.settled()
+
+    def busy(self) -> float:
+        """Seconds that the process has had a processor (``sched-stats`` of Linux, in nanoseconds)."""
+        threads = Path(f"/proc/{self.process}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def opening(folder: str, runs: int) -> None:
@@ -114,7 +133,7 @@ def once(folder: str) -> Opened:
 
 def searching(name: str, folder: str) -> None:
     """The lines on searching: what is looked for alone, and from the key to the screen."""
-    catalogue, _ = Wanted().of(open_checkpoint(folder))
+    catalogue = Wanted().of(open_checkpoint(folder))
     catalogue.read_names()
     catalogue.sort_names()
     what = f"{name}, {len(catalogue):,} tensors"
@@ -122,12 +141,14 @@ def searching(name: str, folder: str) -> None:
 
     with Screen(folder) as screen:
         screen.until(TENSORS)
-        print(f"{what}, / and a letter as soon as they are there: {1000 * screen.answer('/w'):.0f} ms", flush=True)
-        seconds = []
+        first = 1000 * screen.answer("/w").wall
+        print(f"{what}, / and a letter as soon as they are there: {first:.0f} ms", flush=True)
+        screen.rest()
+        answers = []
         for text in TYPED:
             screen.answer(CLEAR)
-            seconds += [screen.answer(key) for key in (*text, *BACK * 3)]
-        told(f"{what}, from key to screen", seconds)
+            answers += [screen.answer(key) for key in (*text, *BACK * 3)]
+        told(f"{what}, from key to screen", answers)
 
 
 def beginnings() -> Iterable[str]:
@@ -135,17 +156,21 @@ def beginnings() -> Iterable[str]:
     return (text[:end] for text in TYPED for end in range(1, len(text) + 1))
 
 
-def looked_up(catalogue: Catalogue, text: str) -> float:
-    """Seconds to find what has the words of a text, and to sum it up."""
-    begin = time.perf_counter()
+def looked_up(catalogue: Catalogue, text: str) -> Answer:
+    """What it takes to find what has the words of a text, and to sum it up."""
+    begin, busy = time.perf_counter(), time.process_time()
     catalogue.figures(catalogue.found(Scope(Query.of(text)), Order("bytes", down=True)))
-    return time.perf_counter() - begin
+    return Answer(time.perf_counter() - begin, time.process_time() - busy)
 
 
-def told(name: str, seconds: list[float]) -> None:
+def told(name: str, answers: list[Answer]) -> None:
     """Print a line on the keys of a search."""
-    worst, middle = 1000 * max(seconds), 1000 * median(seconds)
-    print(f"{name}, {len(seconds)} keys: worst {worst:.0f} ms (bound {BOUND}), median {middle:.0f} ms", flush=True)
+    worst, busiest, middle = (
+        f"{1000 * seconds:.0f} ms"
+        for seconds in (max(a.wall for a in answers), max(a.busy for a in answers), median(a.wall for a in answers))
+    )
+    count = f", {len(answers)} keys" * (len(answers) > 1)
+    print(f"{name}{count}: worst {worst} (bound {BOUND}; processor {busiest}), median {middle}", flush=True)
 
 
 def main() -> None:

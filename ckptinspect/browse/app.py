@@ -1,6 +1,5 @@
 """The browser: what each key does to what is seen."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
 
@@ -13,10 +12,11 @@ from ckptinspect.browse.chooser import Chooser
 from ckptinspect.browse.keys import bound
 from ckptinspect.browse.orders import COLUMNS, FIGURES, Order
 from ckptinspect.browse.outline import ROOT
-from ckptinspect.browse.pages import Lines, card_page, keys_page, overview_page
-from ckptinspect.browse.panes import Panes
+from ckptinspect.browse.pages import Lines, card_page, keys_page, report_page
+from ckptinspect.browse.panes import UNREADY, Panes
 from ckptinspect.browse.sheet import Sheet
-from ckptinspect.browse.work import Failed, Outlined, Ready, Work
+from ckptinspect.browse.work import Failed, Outlined, Ready, Reported, Work
+from ckptinspect.report.document import Report
 from ckptinspect.text import bytes_text, escaped, number_of
 
 # Terminals take no more by OSC 52; no name that anybody wants is as long.
@@ -55,11 +55,12 @@ class Browser(App[BaseException]):
         bound("ctrl+z", "suspend_process"),
     ]
 
-    def __init__(self, catalogue: Catalogue, notes: Sequence[str] = (), *, quiet: bool = False) -> None:
+    def __init__(self, catalogue: Catalogue, *, quiet: bool = False) -> None:
         super().__init__(ansi_color=True)
         self.theme = "ansi-dark"
         self.quiet = quiet
-        self.panes = Panes(catalogue, () if quiet else notes)
+        self.panes = Panes(catalogue)
+        self.report: Report | None = None
         self.work = Work(catalogue, self.post_message)
 
     def compose(self) -> ComposeResult:
@@ -73,6 +74,12 @@ class Browser(App[BaseException]):
     def on_outlined(self, event: Outlined) -> None:
         """Show the tree."""
         self.panes.draw_tree(event.outline)
+
+    def on_reported(self, event: Reported) -> None:
+        """Say that there are notes, and have them told."""
+        self.report = event.report
+        if not self.quiet:
+            self.panes.note(event.report.notes)
 
     def on_ready(self, _: Ready) -> None:
         """Show what was asked for and could not be found yet."""
@@ -196,7 +203,10 @@ class Browser(App[BaseException]):
 
     async def action_overview(self) -> None:
         """Show what the verb show says."""
-        await self._read("Overview", overview_page(self.panes.catalogue.checkpoint, quiet=self.quiet))
+        if self.report is None:
+            self.panes.status.say(UNREADY)
+        else:
+            await self._read("Overview", report_page(self.report, quiet=self.quiet))
 
     async def action_keys(self) -> None:
         """Show the keys."""

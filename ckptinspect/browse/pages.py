@@ -8,7 +8,7 @@ from ckptinspect.browse.card import listed, titled
 from ckptinspect.browse.cards import Card
 from ckptinspect.browse.keys import KEYS
 from ckptinspect.browse.writing import PLAIN, Piece, spelled
-from ckptinspect.model import Checkpoint
+from ckptinspect.report.document import Report
 
 Lines = Callable[[int], Sequence[Sequence[Piece]]]
 """The lines of a page for a width."""
@@ -24,12 +24,9 @@ def keys_page() -> Lines:
     return lambda width: list(listed(KEYS, width))
 
 
-def overview_page(checkpoint: Checkpoint, *, quiet: bool) -> Lines:
-    """What ``show`` says of a checkpoint: without the notes, where ``quiet`` is asked for."""
-    from ckptinspect.report.show import show_report
+def report_page(report: Report, *, quiet: bool) -> Lines:
+    """A report as the terminal has it: without its notes, where ``quiet`` is asked for."""
     from ckptinspect.report.table import render
-
-    report = show_report(checkpoint)
 
     @lru_cache(1)
     def lines(width: int) -> Sequence[Sequence[Piece]]:

@@ -25,6 +25,8 @@ from ckptinspect.text import number_of
 
 # What is narrower has the tree or the tensors, what is lower has no card.
 _NARROW, _LOW = 60, 16
+UNREADY = "this is being worked out"
+"""What is said where a key asks for what is not known yet."""
 
 
 class Panes(Vertical):
@@ -41,9 +43,10 @@ class Panes(Vertical):
     CardPane { height: 20%; min-height: 5; }
     """
 
-    def __init__(self, catalogue: Catalogue, notes: Sequence[str]) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         super().__init__()
-        self.catalogue, self.notes = catalogue, notes
+        self.catalogue = catalogue
+        self.notes: Sequence[str] = ()
         self.name_of_all = name_of(catalogue.checkpoint.ref)
         self.outline: Outline | None = None
         self.shard: int | None = None
@@ -69,13 +72,19 @@ class Panes(Vertical):
 
     def on_mount(self) -> None:
         """Show what is known."""
-        notes = f"{number_of(len(self.notes), 'note')}: o" if self.notes else ""
-        title, given = title_of(self.catalogue.checkpoint), self.catalogue.checkpoint.ref.given
-        self.title_bar.say(title, self.name_of_all + title.removeprefix(given), self.name_of_all, right=notes)
+        self.note(())
         self.go_to(self.tree_pane)
         # At once: the first frame has the tensors.
         self._stale = True
         self.freshen()
+
+    def note(self, notes: Sequence[str]) -> None:
+        """Say above all what it is, and that there are notes on it."""
+        self.notes = notes
+        told = f"{number_of(len(notes), 'note')}: o" if notes else ""
+        title, given = title_of(self.catalogue.checkpoint), self.catalogue.checkpoint.ref.given
+        self.title_bar.say(title, self.name_of_all + title.removeprefix(given), self.name_of_all, right=told)
+        self.stir()
 
     def draw_tree(self, outline: Outline) -> None:
         """Show the tree, now that it is known."""
@@ -107,7 +116,7 @@ class Panes(Vertical):
         self._stale = False
         shown = Shown(self.scope, self.order)
         if not self.catalogue.ready_for(shown.scope, shown.order):
-            self.status.say("this is being worked out")
+            self.status.say(UNREADY)
         elif shown != self._shown:
             walk = self._shown.walk if self._shown is not None else None
             self._list(shown, keep=self._led or shown.walk == walk)

@@ -74,13 +74,23 @@ def _pattern(word: str) -> _Has | None:
     """
     parts = [part for part in word.split("*") if part]
     if len(parts) > 1:
-        # What comes first will do for each part: an atomic group never goes back to look for another place.
-        return re.compile("".join(f"(?>.*?{_spelled(part)})" for part in parts), re.DOTALL).match
+        return re.compile("".join(map(_up_to, parts)), re.DOTALL).match
     if not parts or "?" not in parts[0]:
         return None
     # Signs ahead ask for no more than room: literals are found faster where they come first.
     behind = parts[0].lstrip("?")
     return re.compile(f"{_spelled(behind)}(?<=.{{{len(parts[0])}}})", re.DOTALL).search
+
+
+def _up_to(part: str) -> str:
+    """All up to the end of a part: where it comes first will do, so an atomic group never goes back for another."""
+    spelled = _spelled(part)
+    if "?" in part:
+        return f"(?>.*?{spelled})"
+    # From one place of its first letter to the next: half the time of looking at each letter.
+    first = re.escape(part[0])
+    other = f"[^{first}]*+"
+    return f"(?>(?:{other}(?!{spelled}){first})*+{other}{spelled})"
 
 
 def _spelled(part: str) -> str:

@@ -1,19 +1,17 @@
 """What of a checkpoint is to be seen, and the tree of it."""
 
 import re
-from collections.abc import Sequence
 from fnmatch import translate
 
 import msgspec
 
 from ckptinspect.analysis.count import count
 from ckptinspect.analysis.lines import branch
-from ckptinspect.analysis.notes import notes_on
 from ckptinspect.analysis.tree import by_module, tied_lines, top_lines
 from ckptinspect.browse.catalogue import Catalogue, Numbers
 from ckptinspect.browse.outline import Outline
 from ckptinspect.errors import RefError
-from ckptinspect.model import Checkpoint, Note
+from ckptinspect.model import Checkpoint
 from ckptinspect.report.tensors import no_match
 
 
@@ -23,19 +21,18 @@ class Wanted(msgspec.Struct, frozen=True):
     match: str | None = None
     module: str | None = None
 
-    def of(self, checkpoint: Checkpoint) -> tuple[Catalogue, Sequence[Note]]:
-        """The tensors that are wanted, and what is to be said of the checkpoint.
+    def of(self, checkpoint: Checkpoint) -> Catalogue:
+        """The tensors that are wanted.
 
         Needs a checkpoint that was opened with its names. Raises RefError for a module that there is not, and for a
         glob that no name matches.
         """
-        counted = count(checkpoint)
-        catalogue = Catalogue(checkpoint, counted)
+        catalogue = Catalogue(checkpoint, count(checkpoint))
         if self.module is not None or self.match is not None:
             catalogue.only = self._numbers(catalogue)
         if self.match is not None and not catalogue.all:
             raise RefError(no_match(self.match).message)
-        return catalogue, notes_on(checkpoint, counted)
+        return catalogue
 
     def _numbers(self, catalogue: Catalogue) -> Numbers:
         found: Numbers = range(len(catalogue))

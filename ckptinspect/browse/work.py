@@ -8,6 +8,7 @@ from textual.message import Message
 from ckptinspect.browse.catalogue import Catalogue
 from ckptinspect.browse.outline import Outline
 from ckptinspect.browse.wanted import outline_of
+from ckptinspect.report.document import Report
 
 
 class Outlined(Message):
@@ -16,6 +17,14 @@ class Outlined(Message):
     def __init__(self, outline: Outline) -> None:
         super().__init__()
         self.outline = outline
+
+
+class Reported(Message):
+    """What ``show`` says of the checkpoint is known."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.report = report
 
 
 class Ready(Message):
@@ -45,6 +54,8 @@ class Work(Thread):
             self._tell(Failed(error))
 
     def _work(self) -> None:
+        from ckptinspect.report.show import show_report
+
         catalogue = self._catalogue
         catalogue.read_names()
         self._tell(Ready())
@@ -52,5 +63,6 @@ class Work(Thread):
         self._tell(Outlined(outline))
         catalogue.lines = outline.lines_of(catalogue.tensors, catalogue.rows)
         self._tell(Ready())
+        self._tell(Reported(show_report(catalogue.checkpoint)))
         catalogue.sort_names()
         self._tell(Ready())

@@ -28,6 +28,8 @@ EXAMPLES = (
 
 # Objects made before the collector looks at them.
 _RARELY = 200_000
+# Seconds after which what is worked out beside the screen lets the keys have their turn.
+_TURN = 0.0005
 _INSTEAD = "take show, tensors or tree"
 
 
@@ -52,7 +54,7 @@ def run(ref: RefArg, viewer: Viewer, match: MatchOpt = None, module: ModuleOpt =
 
     reader = Reader(quiet=viewer.quiet, verbose=viewer.verbose, offline=viewer.offline)
     checkpoint = reader.read(ref)
-    catalogue, notes = Wanted(match, module).of(checkpoint)
+    catalogue = Wanted(match, module).of(checkpoint)
 
     from ckptinspect.browse.app import Browser
 
@@ -63,7 +65,8 @@ def run(ref: RefArg, viewer: Viewer, match: MatchOpt = None, module: ModuleOpt =
     gc.freeze()
     gc.set_threshold(_RARELY)
     gc.enable()
-    failure = Browser(catalogue, [note.message for note in notes], quiet=viewer.quiet).run()
+    sys.setswitchinterval(_TURN)
+    failure = Browser(catalogue, quiet=viewer.quiet).run()
     if failure is not None:
         raise failure
     return reader.told(checkpoint)

@@ -15,7 +15,7 @@ from tests.e2e.command import FIXTURES
 
 
 def walked(name: str) -> tuple[Catalogue, Outline]:
-    catalogue, _ = Wanted().of(open_checkpoint(FIXTURES / "real" / f"{name}.snap"))
+    catalogue = Wanted().of(open_checkpoint(FIXTURES / "real" / f"{name}.snap"))
     outline = outline_of(catalogue)
     catalogue.lines = outline.lines_of(catalogue.tensors, catalogue.rows)
     return catalogue, outline
@@ -114,7 +114,7 @@ def test_where_nothing_is_packed_nothing_is_said_of_it(name: str) -> None:
 
 
 def test_what_is_not_explained_is_counted_on_the_card() -> None:
-    catalogue, _ = Wanted().of(checkpoint_of({"a.mystery": ("I32", (4, 8)), "a.weight": ("F32", (3,))}))
+    catalogue = Wanted().of(checkpoint_of({"a.mystery": ("I32", (4, 8)), "a.weight": ("F32", (3,))}))
 
     assert dict(root_card(catalogue, "", ()).facts)["unexplained"] == "32 elements"
 

@@ -116,7 +116,7 @@ def test_the_figures_of_all_are_those_of_the_count() -> None:
 
 
 def test_only_what_is_wanted_is_ever_found() -> None:
-    catalogue, _ = Wanted(match="*.attn.*", module="visual").of(qwen2_vl_7b())
+    catalogue = Wanted(match="*.attn.*", module="visual").of(qwen2_vl_7b())
 
     assert len(catalogue.all) == 32 * 4
     for order in (Order(), Order(down=True), Order("name"), Order("name", down=True), Order("bytes")):

@@ -89,8 +89,7 @@ CHARACTERS = {name: char for char, name in TYPED.items()}
 
 def browser_of(checkpoint: Checkpoint, wanted: Wanted | None = None, *, quiet: bool = False) -> Browser:
     """A browser as the command line makes one."""
-    catalogue, notes = (wanted or Wanted()).of(checkpoint)
-    return Browser(catalogue, [note.message for note in notes], quiet=quiet)
+    return Browser((wanted or Wanted()).of(checkpoint), quiet=quiet)
 
 
 @asynccontextmanager
