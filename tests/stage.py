@@ -1,0 +1,107 @@
+"""Where the documentation's commands run: a folder with the checkpoints that they name, and a Hub on loopback.
+
+The checkpoints are grown from the snapshots in ``fixtures/real``: true headers, true sizes, holes for data.
+"""
+
+import asyncio
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from ckptinspect.errors import ShortReadError
+from ckptinspect.sources.snapshot import SnapshotSource
+from tests.e2e.command import FIXTURES
+from tests.hub_server import TestHub
+
+COLUMNS = 100
+FOLDERS = {
+    "llama": "Llama-3.1-8B-Instruct",
+    "lora": "lora-llama-3.1-8b-r16",
+    "models/gpt2": "gpt2",
+    "models/qwen2-0.5b": "Qwen2-0.5B",
+    "models/t5": "t5-small",
+}
+CACHED = "Qwen/Qwen3-0.6B"
+"""Of the repositories on the Hub the one that lies in the local Hub cache as well."""
+REPOS = {
+    "Qwen/Qwen2-VL-7B-Instruct": "Qwen2-VL-7B-Instruct",
+    "Qwen/Qwen3-0.6B": "Qwen3-0.6B",
+    "meta-llama/Llama-3.1-8B-Instruct": "Llama-3.1-8B-Instruct",
+    "openai-community/gpt2": "gpt2",
+    "org/name": "Qwen2-0.5B",
+}
+
+
+class Stage:
+    """A folder to run commands in, and their environment; open as long as they run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "stage"
+        self._home = folder / "home"
+        self._resources = ExitStack()
+        shutil.copytree(FIXTURES, self.folder / "fixtures", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        for name, snapshot in FOLDERS.items():
+            grow(FIXTURES / "real" / f"{snapshot}.snap", self.folder / name)
+        for name, snapshot in REPOS.items():
+            grow(FIXTURES / "real" / f"{snapshot}.snap", folder / "hub" / name)
+        self.hub = TestHub({name: folder / "hub" / name for name in REPOS})
+        self.hub.repos["org/name"].tags.append("0123abc")
+        self._cache(CACHED)
+        programs = Path(sys.executable).parent
+        (self.folder / ".venv").mkdir()
+        (self.folder / ".venv" / "bin").symlink_to(programs)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "COLUMNS", "NO_COLOR"))}
+        self.environment = {
+            **kept,
+            **self.hub.environment(self._home),
+            "HOME": str(self._home),
+            "PATH": f"{programs}:{kept['PATH']}",
+            "COLUMNS": str(COLUMNS),
+            "PYTHONPATH": str(FIXTURES.parent),
+        }
+
+    def _cache(self, name: str) -> None:
+        """Put a repository into the local Hub cache, as a download would have."""
+        commit = self.hub.repos[name].commit
+        repo = self._home / "hub" / f"models--{name.replace('/', '--')}"
+        grow(FIXTURES / "real" / f"{REPOS[name]}.snap", repo / "snapshots" / commit)
+        (repo / "refs").mkdir()
+        (repo / "refs" / "main").write_text(commit)
+
+    def __enter__(self) -> Self:
+        self._resources.enter_context(self.hub)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+
+def grow(snapshot: Path, folder: Path) -> Path:
+    """The files that a snapshot was taken of, at their sizes; what it does not hold of them is a hole."""
+    asyncio.run(_grow(SnapshotSource(str(snapshot)), folder))
+    return folder
+
+
+async def _grow(source: SnapshotSource, folder: Path) -> None:
+    async with source:
+        for file in await source.list():
+            path = folder / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(await _beginning(source, file.path, file.size))
+            os.truncate(path, file.size)
+
+
+async def _beginning(source: SnapshotSource, path: str, size: int) -> bytes:
+    """What a snapshot holds of a file: all of a small one, the header of a large one, or nothing."""
+    try:
+        return await source.read(path, 0, size)
+    except ShortReadError:
+        pass
+    try:
+        length = int.from_bytes(await source.read(path, 0, 8), "little")
+        return await source.read(path, 0, 8 + length)
+    except ShortReadError:
+        return b""
