@@ -79,7 +79,7 @@ def shown(page: str) -> Iterator[Shown]:
 def run(commands: str, stage: Stage) -> Outcome:
     """Run a block of commands as a person would, one after the other, until one fails."""
     ran = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", commands],
+        ["bash", "-e", "-c", commands],
         cwd=stage.folder,
         env=stage.environment,
         stdin=subprocess.DEVNULL,

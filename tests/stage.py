@@ -1,9 +1,11 @@
 """Where the documentation's commands run: a folder with the checkpoints that they name, and a Hub on loopback.
 
-The checkpoints are grown from the snapshots in ``fixtures/real``: true headers, true sizes, holes for data.
+The checkpoints are grown from the snapshots in ``fixtures/real``: true headers, true sizes, holes for data;
+``python -m tests.stage SNAPSHOT FOLDER`` grows one.
 """
 
 import asyncio
+import hashlib
 import os
 import shutil
 import sys
@@ -24,6 +26,8 @@ FOLDERS = {
     "models/qwen2-0.5b": "Qwen2-0.5B",
     "models/t5": "t5-small",
 }
+WHOLE = "org/name"
+"""The repository on the Hub that has all its bytes, so that it can be fetched, and its content compared."""
 CACHED = "Qwen/Qwen3-0.6B"
 """Of the repositories on the Hub the one that lies in the local Hub cache as well."""
 REPOS = {
@@ -31,7 +35,6 @@ REPOS = {
     "Qwen/Qwen3-0.6B": "Qwen3-0.6B",
     "meta-llama/Llama-3.1-8B-Instruct": "Llama-3.1-8B-Instruct",
     "openai-community/gpt2": "gpt2",
-    "org/name": "Qwen2-0.5B",
 }
 
 
@@ -42,13 +45,16 @@ class Stage:
         self.folder = folder / "stage"
         self._home = folder / "home"
         self._resources = ExitStack()
-        shutil.copytree(FIXTURES, self.folder / "fixtures", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        shutil.copytree(FIXTURES, self.folder / "fixtures", ignore=shutil.ignore_patterns("__pycache__"))
         for name, snapshot in FOLDERS.items():
             grow(FIXTURES / "real" / f"{snapshot}.snap", self.folder / name)
         for name, snapshot in REPOS.items():
             grow(FIXTURES / "real" / f"{snapshot}.snap", folder / "hub" / name)
-        self.hub = TestHub({name: folder / "hub" / name for name in REPOS})
-        self.hub.repos["org/name"].tags.append("0123abc")
+        shutil.copytree(FIXTURES / "tiny-qwen2-vl", folder / "hub" / WHOLE)
+        self.hub = TestHub({name: folder / "hub" / name for name in (*REPOS, WHOLE)})
+        whole = self.hub.repos[WHOLE]
+        whole.tags.append("0123abc")
+        whole.digests = {path: _sha256(Path(whole.folder, path)) for path in whole.paths()}
         self._cache(CACHED)
         programs = Path(sys.executable).parent
         (self.folder / ".venv").mkdir()
@@ -79,6 +85,10 @@ class Stage:
         self._resources.close()
 
 
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def grow(snapshot: Path, folder: Path) -> Path:
     """The files that a snapshot was taken of, at their sizes; what it does not hold of them is a hole."""
     asyncio.run(_grow(SnapshotSource(str(snapshot)), folder))
@@ -105,3 +115,7 @@ async def _beginning(source: SnapshotSource, path: str, size: int) -> bytes:
         return await source.read(path, 0, 8 + length)
     except ShortReadError:
         return b""
+
+
+if __name__ == "__main__":
+    grow(Path(sys.argv[1]), Path(sys.argv[2]))
