@@ -1,7 +1,7 @@
 """Pictures of the terminal, from what the commands print: ``python -m docs.pictures [FOLDER]``.
 
-Each command runs on a terminal of its own, as a person would run it; rich draws what came out. A test runs them
-again and compares what the committed pictures say.
+Each command runs in ``fixtures/real`` on a terminal of its own; rich draws what came out. A test runs them again and
+compares what the committed pictures say.
 """
 
 import os
@@ -17,16 +17,17 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
+FIXTURES = ROOT / "fixtures" / "real"
 FOLDER = ROOT / "docs" / "pictures"
 COLUMNS = 100
 PICTURES = {
-    "show": "ckptinspect fixtures/real/Qwen2-VL-7B-Instruct.snap --by module,role",
-    "tensors": "ckptinspect tensors fixtures/real/Qwen2-VL-7B-Instruct.snap --match 'visual.*' --sort=-bytes --limit 8",
-    "tree": "ckptinspect tree fixtures/real/Qwen2-VL-7B-Instruct.snap",
-    "formula": "ckptinspect formula fixtures/real/Llama-3.1-8B-Instruct.snap --symbols",
-    "estimate": "ckptinspect estimate fixtures/real/Llama-3.1-8B-Instruct.snap --only fits,kv --fits 24GB,80GB",
-    "diff": "ckptinspect diff fixtures/real/Mixtral-8x7B.snap fixtures/real/Mixtral-8x7B.fused.snap",
-    "audit": "ckptinspect audit fixtures/real/t5-small.snap fixtures/real/variants-side-by-side.snap",
+    "show": "ckptinspect Qwen2-VL-7B-Instruct.snap --by module,role",
+    "tensors": "ckptinspect tensors Qwen2-VL-7B-Instruct.snap --match 'visual.*' --sort=-bytes --limit 8",
+    "tree": "ckptinspect tree Qwen2-VL-7B-Instruct.snap",
+    "formula": "ckptinspect formula Llama-3.1-8B-Instruct.snap --symbols",
+    "estimate": "ckptinspect estimate Llama-3.1-8B-Instruct.snap --only fits,kv --fits 24GB,80GB",
+    "diff": "ckptinspect diff Llama-3.1-8B-Instruct.snap Llama-3.1-8B-Instruct.AWQ-INT4.snap",
+    "audit": "ckptinspect audit t5-small.snap variants-side-by-side.snap",
     "rule": "ckptinspect rule CK102",
     "dtypes": "ckptinspect dtypes",
 }
@@ -65,11 +66,11 @@ def printed(command: str) -> str:
     clean = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "LINES"}}
     with subprocess.Popen(
         [sys.executable, "-m", *shlex.split(command)],
-        cwd=ROOT,
+        cwd=FIXTURES,
         env={**clean, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"},
         stdin=subprocess.DEVNULL,
         stdout=slave,
-        stderr=slave,
+        stderr=subprocess.DEVNULL,  # progress
     ):
         os.close(slave)
         return _drained(master).replace("\r\n", "\n")
@@ -81,7 +82,7 @@ def picture(name: str) -> str:
     console = Console(record=True, width=COLUMNS + 2, file=StringIO(), force_terminal=True, legacy_windows=False)
     console.print(Text.assemble((" $ ", "bold green"), (command, "bold")), soft_wrap=True)
     console.print()
-    for line in printed(command).splitlines():
+    for line in (*printed(command).splitlines(), ""):
         console.print(Text(" ").append_text(Text.from_ansi(line)), soft_wrap=True)
     return console.export_svg(title="", theme=_THEME, code_format=_TEMPLATE, unique_id=f"{name}-picture")
 

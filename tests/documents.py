@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ REASON = "# not run by the tests: "
 _BLOCK = re.compile(r"^```(?P<language>[^\n`]*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _EXIT = re.compile(r"# exit code (\d+)$", re.MULTILINE)
 # The README's commands that set up and test are run by .ci/run, each in an environment of its own.
-_SETS_UP = re.compile(r"^.*(-m venv|bin/pip install) .*?&& |^.*bin/pytest.*$", re.MULTILINE)
+_SETS_UP = re.compile(r"^.*bin/pytest.*$|^.*(?:-m venv|bin/pip install) .*&& ", re.MULTILINE)
 
 
 class Block(NamedTuple):
@@ -70,7 +71,7 @@ def blocks(page: str) -> tuple[Block, ...]:
 def shown(page: str) -> Iterator[Shown]:
     """The commands of a page with what it shows of their output, in the order of the page."""
     found = blocks(page)
-    for block, behind in zip(found, (*found[1:], None), strict=True):
+    for block, behind in zip_longest(found, found[1:]):
         if block.language == "sh":
             close = behind is not None and not behind.language and not page[block.end + 3 : behind.begin - 4].strip()
             yield Shown(_SETS_UP.sub("", block.text), behind if close else None)
