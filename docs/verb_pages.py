@@ -40,7 +40,7 @@ def write_pages(folder: Path) -> None:
 
 def page(verb: str) -> str:
     """The page of a verb, in Markdown."""
-    return "\n".join((*_head(verb), *_options(verb), *_examples(verb), *_fields(verb)))
+    return "\n".join((*_head(verb), *_examples(verb), *_options(verb), *_fields(verb)))
 
 
 def _write(path: Path, text: str) -> None:

@@ -76,7 +76,7 @@ ModuleOpt = Annotated[
 ]
 QuietOpt = Annotated[
     bool,
-    typer.Option("--quiet", "-q", help="No notes, no progress. Data keeps its notes.", rich_help_panel=COMMON),
+    typer.Option("--quiet", "-q", help="No notes, no progress. Data keep their notes.", rich_help_panel=COMMON),
 ]
 VerboseOpt = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say what was read, and how much of it.", rich_help_panel=COMMON)

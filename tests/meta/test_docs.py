@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import ckptinspect
+from ckptinspect.cli import main
 from docs.pictures import FOLDER, PICTURES, picture
 from docs.verb_pages import UNTESTED, page, write_pages
 from tests.documents import LEFT_OUT, REASON, blocks, fits, pages, run, shown
@@ -189,3 +190,11 @@ def test_the_readmes_commands_that_set_up_are_those_that_ci_runs() -> None:
     for first, last in (("python3 -m venv", "ckptinspect fixtures"), ("python3 -m venv", "pytest")):
         assert re.search(f"^{first} .*{last}", readme, re.MULTILINE)
         assert f"readme_command '{first}' '{last}'" in ci
+
+
+def test_the_exit_codes_on_the_page_are_those_of_the_help() -> None:
+    told = re.findall(r"^\| (\d+) \| ", PAGES["docs/common.md"], re.MULTILINE)
+    helped = re.search(r"Exit codes: (.*)130 interrupted", " ".join(main._EPILOG.split()))
+
+    assert helped is not None
+    assert told == [*re.findall(r"(\d+) ", helped[1]), "130"]
