@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-import ckptinspect
+import ckptinspect as package
 from ckptinspect.cli import main
 from docs.pictures import FOLDER, PICTURES, picture
 from docs.verb_pages import UNTESTED, page, write_pages
 from tests.documents import LEFT_OUT, REASON, blocks, fits, pages, run, shown
-from tests.e2e.command import ROOT
+from tests.e2e.command import ROOT, ckptinspect
 from tests.meta.test_help import EXAMPLES
 from tests.stage import Stage
 
@@ -104,8 +104,10 @@ def test_yaml_on_a_page_can_be_read(text: str) -> None:
 @pytest.mark.parametrize("verb", EXAMPLES.keys() - {"ckptinspect"})
 def test_the_page_of_a_verb_has_its_options_and_the_examples_that_are_run(verb: str) -> None:
     text = page(verb)
+    options = set(re.findall(r"^  .*?(--[a-z-]+)", ckptinspect(verb, "--help", columns=200).out, re.MULTILINE))
 
-    assert "`-f, --format FORMAT`" in text
+    assert "--help" in options
+    assert options <= set(re.findall(r"^`.*(--[a-z-]+).*`$", text, re.MULTILINE))
     (examples,) = [block.text for block in blocks(text) if block.language == "sh"]
     assert examples.splitlines() == list(EXAMPLES[verb])
 
@@ -163,7 +165,7 @@ def test_every_picture_is_one_of_those_that_the_script_draws() -> None:
 def test_every_public_name_is_on_the_page_of_the_library() -> None:
     directives = re.findall(r"\.\. (?:auto\w+|py:data):: ckptinspect\.(\w+)$", PAGES["docs/python.md"], re.MULTILINE)
 
-    assert sorted(directives) == sorted(ckptinspect.__all__)
+    assert sorted(directives) == sorted(package.__all__)
 
 
 def test_lines_may_be_left_out_of_an_output_and_no_others() -> None:
