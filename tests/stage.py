@@ -26,8 +26,10 @@ FOLDERS = {
     "models/qwen2-0.5b": "Qwen2-0.5B",
     "models/t5": "t5-small",
 }
-WHOLE = "org/name"
-"""The repository on the Hub that has all its bytes, so that it can be fetched, and its content compared."""
+WHOLE = ("org/name", "org/one", "org/two", "my-org/first", "my-org/second")
+"""Repositories on the Hub that have all their bytes, so that they can be fetched, and their content compared."""
+LISTED = {"names.txt": "org/one\norg/two\n", "models.csv": "id,downloads\norg/one,3\norg/two,5\n"}
+"""Lists of checkpoints; ``models.parquet`` has what ``models.csv`` has, and the commits."""
 CACHED = "Qwen/Qwen3-0.6B"
 """Of the repositories on the Hub the one that lies in the local Hub cache as well."""
 REPOS = {
@@ -50,12 +52,16 @@ class Stage:
             grow(FIXTURES / "real" / f"{snapshot}.snap", self.folder / name)
         for name, snapshot in REPOS.items():
             grow(FIXTURES / "real" / f"{snapshot}.snap", folder / "hub" / name)
-        shutil.copytree(FIXTURES / "tiny-qwen2-vl", folder / "hub" / WHOLE)
-        self.hub = TestHub({name: folder / "hub" / name for name in (*REPOS, WHOLE)})
-        whole = self.hub.repos[WHOLE]
-        whole.tags.append("0123abc")
-        whole.digests = {path: _sha256(Path(whole.folder, path)) for path in whole.paths()}
+        for name in (*WHOLE, "../stage/three"):
+            shutil.copytree(FIXTURES / "tiny-qwen2-vl", folder / "hub" / name)
+        self.hub = TestHub({name: folder / "hub" / name for name in (*REPOS, *WHOLE)})
+        for name in WHOLE:
+            repo = self.hub.repos[name]
+            repo.tags.append("0123abc")
+            repo.digests = {path: _sha256(Path(repo.folder, path)) for path in repo.paths()}
+            self.hub.tags[name] = {"safetensors", "text-generation"}
         self._cache(CACHED)
+        self._lists()
         programs = Path(sys.executable).parent
         (self.folder / ".venv").mkdir()
         (self.folder / ".venv" / "bin").symlink_to(programs)
@@ -66,6 +72,7 @@ class Stage:
             "HOME": str(self._home),
             "PATH": f"{programs}:{kept['PATH']}",
             "COLUMNS": str(COLUMNS),
+            "SLURM_ARRAY_TASK_ID": "0",
             "PYTHONPATH": str(FIXTURES.parent),
         }
 
@@ -76,6 +83,19 @@ class Stage:
         grow(FIXTURES / "real" / f"{REPOS[name]}.snap", repo / "snapshots" / commit)
         (repo / "refs").mkdir()
         (repo / "refs" / "main").write_text(commit)
+
+    def _lists(self) -> None:
+        """Write the lists of checkpoints."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for name, text in LISTED.items():
+            (self.folder / name).write_text(text)
+        ids, downloads = zip(*(line.split(",") for line in LISTED["models.csv"].splitlines()[1:]), strict=True)
+        columns = {"id": ids, "sha": [self.hub.repos[name].commit for name in ids], "downloads": map(int, downloads)}
+        pq.write_table(
+            pa.table({name: list(values) for name, values in columns.items()}), self.folder / "models.parquet"
+        )
 
     def __enter__(self) -> Self:
         self._resources.enter_context(self.hub)
