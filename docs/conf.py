@@ -1,7 +1,7 @@
 """How Sphinx builds the site: ``python -m sphinx -W -b dirhtml docs site``.
 
-The pages of the verbs are written anew by every build, from the commands themselves (``verb_pages.py``). Nothing is
-fetched, neither by the build nor by the pages.
+The pages of the verbs, and the reports that they link to, are written anew by every build, from the commands
+themselves (``verb_pages.py``, ``reports.py``). Nothing is fetched, neither by the build nor by the pages.
 """
 
 import sys
@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import ckptinspect  # noqa: E402
+from docs.reports import write_reports  # noqa: E402
 from docs.verb_pages import write_pages  # noqa: E402
 
 project = "ckptinspect"
@@ -20,6 +21,7 @@ version = release = ckptinspect.__version__.partition(".dev")[0]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 myst_enable_extensions = ["deflist"]
+exclude_patterns = ["_made"]
 nitpicky = True
 # Names of the standard library: what they are is in Python's own documentation, which a build does not fetch.
 nitpick_ignore_regex = [("py:.*", r"(collections\.abc|os|typing|enum)\..*")]
@@ -38,6 +40,7 @@ html_title = "ckptinspect"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_extra_path = ["_made"]
 html_show_sphinx = False
 html_theme_options: dict[str, Any] = {"top_of_page_buttons": []}
 highlight_language = "none"  # what a command prints has no grammar
@@ -46,6 +49,7 @@ highlight_language = "none"  # what a command prints has no grammar
 def setup(app: Any) -> None:
     """Sphinx calls this before it reads the first page."""
     write_pages(HERE / "verbs")
+    write_reports(HERE / "_made" / "reports")
     app.connect("source-read", _list_decisions)
     app.connect("autodoc-process-signature", _without_insides)
 

@@ -13,6 +13,7 @@ from ckptinspect.cli.helptext import Part, parts_of, usage_of
 from ckptinspect.cli.main import VERBS, command_of
 from ckptinspect.report.schema import schemas
 from docs.field_tables import field_tables
+from docs.reports import REPORTS
 
 PICTURES = Path(__file__).parent / "pictures"
 UNTESTED = {"bench": "they need whole files, minutes, and the last of them a GPU"}
@@ -61,8 +62,11 @@ def _head(verb: str) -> Iterator[str]:
     yield from (f"# {verb}", "", inspect.getdoc(run) or "", "")
     if (PICTURES / f"{verb}.svg").exists():
         yield from (f"![what {verb} prints](../pictures/{verb}.svg)", "")
-    if verb in MORE:
-        yield from ("More: " + " · ".join(MORE[verb]) + ".", "")
+    more = list(MORE.get(verb, ()))
+    if verb in REPORTS:
+        more.append(f'<a href="../../reports/{verb}.html">What it writes with <code>-f html</code></a>')
+    if more:
+        yield from (f"More: {' · '.join(more)}.", "")
 
 
 def _options(verb: str) -> Iterator[str]:

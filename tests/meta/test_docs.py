@@ -14,6 +14,7 @@ import yaml
 
 import ckptinspect as package
 from ckptinspect.cli import main
+from docs.check import objections
 from docs.pictures import FOLDER, PICTURES, picture
 from docs.verb_pages import UNTESTED, page, write_pages
 from tests.documents import LEFT_OUT, REASON, blocks, fits, pages, run, shown
@@ -200,3 +201,19 @@ def test_the_exit_codes_on_the_page_are_those_of_the_help() -> None:
 
     assert helped is not None
     assert told == [*re.findall(r"(\d+) ", helped[1]), "130"]
+
+
+def test_a_site_that_fetches_or_leads_nowhere_is_objected_to(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "index.html").write_text('<a href="../#top">home</a> <a href="https://a.example/">away</a>')
+    (tmp_path / "index.html").write_text(
+        '<script src="https://cdn.example/a.js"></script> <link href="//fonts.example/a.css"> <img src="data:,x">'
+        '<a href="there/">there</a> <a href="gone/">gone</a> <img src="gone.svg">'
+    )
+
+    assert list(objections(tmp_path)) == [
+        "index.html fetches https://cdn.example/a.js",
+        "index.html fetches //fonts.example/a.css",
+        "index.html leads to gone.svg, which is not there",
+        "index.html leads to gone/, which is not there",
+    ]
