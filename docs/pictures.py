@@ -9,10 +9,13 @@ import pty
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
@@ -23,6 +26,7 @@ COLUMNS = 100
 PICTURES = {
     "show": "ckptinspect Qwen2-VL-7B-Instruct.snap --by module,role",
     "tensors": "ckptinspect tensors Qwen2-VL-7B-Instruct.snap --match 'visual.*' --sort=-bytes --limit 8",
+    "browse": "ckptinspect browse Qwen2-VL-7B-Instruct.snap",
     "tree": "ckptinspect tree Qwen2-VL-7B-Instruct.snap",
     "formula": "ckptinspect formula Llama-3.1-8B-Instruct.snap --symbols",
     "estimate": "ckptinspect estimate Llama-3.1-8B-Instruct.snap --only fits,kv --fits 24GB,80GB",
@@ -32,6 +36,9 @@ PICTURES = {
     "dtypes": "ckptinspect dtypes",
 }
 """The pictures by name: of a verb, what its page shows."""
+KEYS = {"browse": ("/", "o_proj")}
+"""What is typed in those that take the whole screen."""
+ROWS = 28
 
 _BACKGROUND, _TEXT = (24, 27, 33), (214, 218, 224)
 _RED, _GREEN, _YELLOW, _BLUE = (240, 113, 120), (152, 195, 121), (229, 192, 123), (97, 175, 239)
@@ -60,8 +67,8 @@ _TEMPLATE = """\
 """
 
 
-def printed(command: str) -> str:
-    """What a command prints on a terminal, colours and all."""
+def printed(command: str) -> list[Text]:
+    """The lines that a command prints on a terminal, colours and all."""
     master, slave = pty.openpty()
     clean = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "LINES"}}
     with subprocess.Popen(
@@ -73,17 +80,34 @@ def printed(command: str) -> str:
         stderr=subprocess.DEVNULL,  # progress
     ):
         os.close(slave)
-        return _drained(master).replace("\r\n", "\n")
+        return [Text.from_ansi(line) for line in _drained(master).splitlines()]
+
+
+def on_screen(command: str, keys: Sequence[str]) -> list[Text]:
+    """The lines of the screen that a command has taken, once these keys were pressed."""
+    from tests.terminal import Terminal
+
+    arguments = shlex.split(command)[1:]
+    with Terminal(*arguments, columns=COLUMNS, rows=ROWS, cwd=FIXTURES) as terminal:
+        terminal.until("tensors, ").press(*keys).until(f"{keys[-1]}.weight")
+        return [Text.assemble(*((cell.data, _style(cell)) for cell in row)) for row in terminal.cells]
+
+
+def _style(cell: Any) -> Style:
+    """How a cell of a terminal looks: pyte's words for colours are rich's, but for two."""
+    colour = "yellow" if cell.fg == "brown" else cell.fg.replace("bright", "bright_")
+    return Style(color=colour, bold=cell.bold, reverse=cell.reverse)
 
 
 def picture(name: str) -> str:
     """The picture of a command, as SVG."""
     command = PICTURES[name]
+    lines = on_screen(command, KEYS[name]) if name in KEYS else printed(command)
     console = Console(record=True, width=COLUMNS + 2, file=StringIO(), force_terminal=True, legacy_windows=False)
     console.print(Text.assemble((" $ ", "bold green"), (command, "bold")), soft_wrap=True)
     console.print()
-    for line in (*printed(command).splitlines(), ""):
-        console.print(Text(" ").append_text(Text.from_ansi(line)), soft_wrap=True)
+    for line in (*lines, Text()):
+        console.print(Text(" ").append_text(line), soft_wrap=True)
     return console.export_svg(title="", theme=_THEME, code_format=_TEMPLATE, unique_id=f"{name}-picture")
 
 
@@ -96,7 +120,7 @@ def _drained(terminal: int) -> str:
         pass  # what Linux answers once nobody has the other end open
     finally:
         os.close(terminal)
-    return b"".join(chunks).decode()
+    return b"".join(chunks).decode().replace("\r\n", "\n")
 
 
 def main(folder: Path) -> None:

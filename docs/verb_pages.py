@@ -18,10 +18,13 @@ from docs.reports import REPORTS
 PICTURES = Path(__file__).parent / "pictures"
 UNTESTED = {"bench": "they need whole files, minutes, and the last of them a GPU"}
 """Verbs whose examples no test runs as they stand, and why."""
+NEEDS = {"browse": "tui"}
+"""Verbs that an extra brings what they need."""
 MORE = {
     "show": ["[What the numbers mean](../numbers.md)"],
     "estimate": ["[How it counts](../decisions/estimate.md)"],
     "diff": ["[How two checkpoints are compared](../decisions/diff.md)"],
+    "browse": ["[Why it is drawn so](../decisions/browse.md)"],
     "audit": ["[The audit](../audit.md)", "[The rules](../rules.md)"],
     "rule": ["[All rules on one page](../rules.md)"],
     "bench": ["[How fast does it load?](../bench.md)"],
@@ -60,6 +63,8 @@ def _index() -> Iterator[str]:
 def _head(verb: str) -> Iterator[str]:
     run = import_module(f"ckptinspect.cli.{verb}").run
     yield from (f"# {verb}", "", inspect.getdoc(run) or "", "")
+    if verb in NEEDS:
+        yield from (f"It needs `pip install 'ckptinspect[{NEEDS[verb]}]'`.", "")
     if (PICTURES / f"{verb}.svg").exists():
         yield from (f"![what {verb} prints](../pictures/{verb}.svg)", "")
     more = list(MORE.get(verb, ()))
