@@ -37,7 +37,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 LARGE = (".safetensors", ".bin", ".gguf", ".pt")
 _REPO = r"([^/]+(?:/[^/]+)??)"
-_API = re.compile(rf"/api/(models|datasets|spaces)/{_REPO}(?:/(revision|safetensors-metadata)/(.+))?")
+_API = re.compile(rf"/api/(models|datasets|spaces)/{_REPO}(?:/(revision|tree|safetensors-metadata)/(.+))?")
 _RESOLVE = re.compile(rf"/(?:(datasets|spaces)/)?{_REPO}/resolve/([^/]+)/(.+)")
 _CACHE = re.compile(rf"/api/resolve-cache/(models|datasets|spaces)/{_REPO}/([0-9a-f]{{40}})/(.+)")
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
@@ -84,6 +84,7 @@ class Repo:
         self.commit = hashlib.sha1(page.encode()).hexdigest()
         self.tags: list[str] = []
         self.shard_headers: dict[str, bytes] = {}
+        self.digests: dict[str, str] = {}
 
     def has(self, revision: str) -> bool:
         return revision in {"main", self.commit, *self.tags}
@@ -92,14 +93,28 @@ class Repo:
         full = os.path.join(self.folder, path)
         return os.path.getsize(full) if os.path.isfile(full) else None
 
-    def listing(self, *, blobs: bool) -> bytes:
-        paths = sorted(
+    def paths(self) -> list[str]:
+        """The paths of all files, sorted."""
+        return sorted(
             os.path.relpath(os.path.join(at, name), self.folder)
             for at, _, names in os.walk(self.folder)
             for name in names
         )
-        siblings = [self.sibling(path) if blobs else {"rfilename": path} for path in paths]
+
+    def listing(self, *, blobs: bool) -> bytes:
+        siblings = [self.sibling(path) if blobs else {"rfilename": path} for path in self.paths()]
         return json.dumps({"id": self.name, "modelId": self.name, "sha": self.commit, "siblings": siblings}).encode()
+
+    def tree(self) -> bytes:
+        """What is listed to those who download all of it."""
+        entries = []
+        for path in self.paths():
+            sibling = self.sibling(path)
+            entry = {"type": "file", "path": path, "size": sibling["size"], "oid": sibling["blobId"]}
+            if isinstance(lfs := sibling.get("lfs"), dict):
+                entry["lfs"] = {"oid": lfs["sha256"], "size": lfs["size"], "pointerSize": lfs["pointerSize"]}
+            entries.append(entry)
+        return json.dumps(entries).encode()
 
     def sibling(self, path: str) -> dict[str, object]:
         size = self.size(path) or 0
@@ -112,8 +127,8 @@ class Repo:
         return path.endswith(LARGE) or (self.size(path) or 0) > 10_000_000
 
     def oid(self, path: str) -> str:
-        """Stands in for the content's hash: nobody hashes 700 GB to serve a header."""
-        return hashlib.sha256(f"{self.name}/{path}:{self.size(path)}".encode()).hexdigest()
+        """The content's hash where ``digests`` has it. Else it is made up: nobody hashes 700 GB to serve a header."""
+        return self.digests.get(path) or hashlib.sha256(f"{self.name}/{path}:{self.size(path)}".encode()).hexdigest()
 
     def headers_of(self, index: str) -> bytes:
         """What safetensors-metadata answers; made once, since 12 MB of headers take a while."""
@@ -270,6 +285,8 @@ class TestHub:
             if not repo.has(rest):
                 return _error(404, "RevisionNotFound", f"Invalid rev id: {rest}")
             return _json(request, repo.listing(blobs="blobs=true" in request.query))
+        if what == "tree":
+            return _json(request, repo.tree())
         if repo.size(rest) is None:
             return _error(404, "EntryNotFound", "Entry not found")
         return _json(request, repo.headers_of(rest))

@@ -101,6 +101,12 @@ class Terminal:
         return [line.rstrip() for line in self._screen.display]
 
     @property
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """The screen, cell by cell: what stands there, and how."""
+        screen = self._screen
+        return [[screen.buffer[row][column] for column in range(screen.columns)] for row in range(screen.lines)]
+
+    @property
     def text(self) -> str:
         """The screen as one text."""
         return "\n".join(self.lines)

@@ -10,6 +10,7 @@ import typer
 
 from ckptinspect.cli.fleet import Fleet, audit_fleet, refuse_with_one
 from ckptinspect.cli.main import BUG, EXIT_CODES, NO, PARTIAL
+from ckptinspect.cli.options import COMMON
 from ckptinspect.cli.output import write_whole
 from ckptinspect.cli.reading import Reader, bar, byte_bar
 from ckptinspect.errors import AccessError, CkptInspectError, NotFoundError, RefError
@@ -59,6 +60,7 @@ FormatOpt = Annotated[
         help=f"How to write the answer: {', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}. "
         "Without it by FILE's ending, else as a table.",
         autocompletion=lambda incomplete: [name for name in _FORMATS if name.startswith(incomplete)],
+        rich_help_panel=COMMON,
     ),
 ]
 SelectOpt = Annotated[
@@ -66,7 +68,8 @@ SelectOpt = Annotated[
 ]
 IgnoreOpt = Annotated[str | None, typer.Option(metavar="RULES", help="Not these.")]
 FailOnOpt = Annotated[
-    FailOn | None, typer.Option(help="Exit with 1 for findings this bad or worse; without it and settings: error.")
+    FailOn | None,
+    typer.Option(help="Exit with 1 for findings this bad or worse; for errors, where nothing else is set."),
 ]
 BaselineOpt = Annotated[str | None, typer.Option(metavar="FILE", help="Leave out the findings accepted in FILE.")]
 WriteBaselineOpt = Annotated[

@@ -20,7 +20,9 @@ class Action(StrEnum):
     CLEAR = "clear"
 
 
-ActionArg = Annotated[Action, typer.Argument(metavar="ACTION", help="info, or clear.", show_default=False)]
+ActionArg = Annotated[
+    Action, typer.Argument(metavar="ACTION", help="info (if not given), or clear.", show_default=False)
+]
 
 
 def run(writer: Writer, action: ActionArg = Action.INFO) -> int:

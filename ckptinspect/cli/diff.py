@@ -24,7 +24,7 @@ NewArg = Annotated[str, typer.Argument(metavar="NEW", help="What it became: any 
 IgnoreDtypeOpt = Annotated[
     bool, typer.Option("--ignore-dtype", help="The same shape in another dtype is no difference.")
 ]
-AllOpt = Annotated[bool, typer.Option("--all", help="A line for each tensor; those that are alike share one else.")]
+AllOpt = Annotated[bool, typer.Option("--all", help="A line for each tensor, also for those that are alike.")]
 
 
 def run(

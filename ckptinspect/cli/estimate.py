@@ -22,7 +22,7 @@ OnlyOpt = Annotated[
 ]
 ContextOpt = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Tokens in the cache of a sequence; all that the model has if not given."),
+    typer.Option(metavar="N", help="Tokens in the cache of a sequence; if not given, all that the model can read."),
 ]
 BatchOpt = Annotated[int, typer.Option(metavar="N", help="Sequences at a time.")]
 SequenceOpt = Annotated[
@@ -45,7 +45,7 @@ RecipeOpt = Annotated[
 RankOpt = Annotated[int, typer.Option(metavar="R", help="The rank of a LoRA.")]
 TargetsOpt = Annotated[
     str | None,
-    typer.Option(metavar="NAMES", help="Its targets, such as q_proj,v_proj; all linear layers if not given."),
+    typer.Option(metavar="NAMES", help="Its targets, such as q_proj,v_proj; if not given, all linear layers."),
 ]
 FitsOpt = Annotated[
     str | None, typer.Option(metavar="SIZES", help="Does it fit: 24GB,80GiB,8x80GB. Exit code 1 where it fits in none.")

@@ -31,25 +31,61 @@ _TOLD = 20
 _WORTH_TELLING = 20
 _WORTH_PROCESSES = 100
 
+_PANEL = "Many checkpoints"
+
 FromOpt = Annotated[
     str | None,
-    typer.Option("--from", metavar="FILE", help="The REFs in FILE, - for standard input: text, CSV or Parquet."),
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="The REFs in FILE, - for standard input: text, CSV or Parquet.",
+        rich_help_panel=_PANEL,
+    ),
 ]
-ColumnOpt = Annotated[str | None, typer.Option(metavar="NAME", help="With --from: the column that holds the REFs.")]
-OrgOpt = Annotated[str | None, typer.Option(metavar="NAME", help="Every model of an organization or user of the Hub.")]
+ColumnOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="With --from: the column that holds the REFs.", rich_help_panel=_PANEL),
+]
+OrgOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Every model of an organization or user of the Hub.", rich_help_panel=_PANEL),
+]
 FilterOpt = Annotated[
     str | None,
-    typer.Option(metavar="TAGS", help="Every model of the Hub with these tags; with commas. With --org: of those."),
+    typer.Option(
+        metavar="TAGS",
+        help="Every model of the Hub with these tags; with commas. With --org: of those.",
+        rich_help_panel=_PANEL,
+    ),
 ]
-HubCacheOpt = Annotated[bool, typer.Option("--hub-cache", help="Every model in the local Hub cache.")]
-StoreOpt = Annotated[str | None, typer.Option(metavar="DIR", help="Keep the results in DIR as Parquet tables, too.")]
-EngineOpt = Annotated[str, typer.Option(metavar="NAME", help="What runs it: local, ray or dask.")]
-JobsOpt = Annotated[int | None, typer.Option(metavar="N", help="How many batches (processes, tasks) at once.")]
-ShardOpt = Annotated[str | None, typer.Option(metavar="I/N", help="Only part I of N, for an array of jobs.")]
-MaxRpsOpt = Annotated[int | None, typer.Option(metavar="N", help="At most N requests a second, in all.")]
-TimeoutOpt = Annotated[int, typer.Option(metavar="SECONDS", help="Give up a read that takes longer.")]
-FreshOpt = Annotated[bool, typer.Option("--fresh", help="Begin anew where an earlier run could go on.")]
-NoCacheOpt = Annotated[bool, typer.Option("--no-cache", help="Neither use nor fill the header cache.")]
+HubCacheOpt = Annotated[
+    bool, typer.Option("--hub-cache", help="Every model in the local Hub cache.", rich_help_panel=_PANEL)
+]
+StoreOpt = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Keep the results in DIR as Parquet tables, too.", rich_help_panel=_PANEL),
+]
+EngineOpt = Annotated[
+    str, typer.Option(metavar="NAME", help="What runs it: local, ray or dask.", rich_help_panel=_PANEL)
+]
+JobsOpt = Annotated[
+    int | None, typer.Option(metavar="N", help="How many batches (processes, tasks) at once.", rich_help_panel=_PANEL)
+]
+ShardOpt = Annotated[
+    str | None, typer.Option(metavar="I/N", help="Only part I of N, for an array of jobs.", rich_help_panel=_PANEL)
+]
+MaxRpsOpt = Annotated[
+    int | None, typer.Option(metavar="N", help="At most N requests a second, in all.", rich_help_panel=_PANEL)
+]
+TimeoutOpt = Annotated[
+    int, typer.Option(metavar="SECONDS", help="Give up a read that takes longer.", rich_help_panel=_PANEL)
+]
+FreshOpt = Annotated[
+    bool, typer.Option("--fresh", help="Begin anew where an earlier run could go on.", rich_help_panel=_PANEL)
+]
+NoCacheOpt = Annotated[
+    bool, typer.Option("--no-cache", help="Neither use nor fill the header cache.", rich_help_panel=_PANEL)
+]
 
 
 class Fleet(msgspec.Struct, frozen=True):

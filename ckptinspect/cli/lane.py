@@ -32,6 +32,18 @@ class LeanCommand(TyperCommand):
         # Typer writes UTF-8 to a stream of ASCII.
         return encodable(str(super().get_help(ctx)), getattr(sys.stdout, "encoding", None) or "utf-8")
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        from ckptinspect.cli.helptext import usage_of
+
+        return usage_of(self)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        from ckptinspect.cli.helptext import parts_of
+
+        for part in parts_of(self, ctx):
+            with formatter.section(part.heading):
+                formatter.write_dl([tuple(entry) for entry in part.entries])
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
         if rest and not ctx.resilient_parsing:

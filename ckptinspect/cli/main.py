@@ -173,6 +173,11 @@ def _single(name: str) -> typer.Typer:
     return app
 
 
+def command_of(verb: str) -> Any:
+    """A verb as the command that typer makes of it: its parameters and their help."""
+    return typer.main.get_command(_single(verb))
+
+
 def _added(app: typer.Typer, name: str, summary: str | None = None) -> None:
     module: Any = (
         import_module(f"ckptinspect.cli.{name}") if name in _NAMES else extension("cli", name, "run", "EXAMPLES")
@@ -222,7 +227,7 @@ def _no_option(option: str, near: list[str], verb: str) -> str:
 
 
 def _options_of(verb: str) -> list[str]:
-    return [option for each in typer.main.get_command(_single(verb)).params for option in each.opts]
+    return [option for each in command_of(verb).params for option in each.opts]
 
 
 def _meant(arguments: list[str]) -> str | None:

@@ -10,6 +10,9 @@ import typer
 
 from ckptinspect.report.forms import FORM_NAMES
 
+COMMON = "Common options"
+"""What the help calls the options that verbs share; they stand last."""
+
 
 class Via(StrEnum):
     """The way to a sharded repository of the Hub."""
@@ -40,9 +43,13 @@ FormatOpt = Annotated[
         help=f"How to write the answer: {', '.join(FORM_NAMES[:-1])} or {FORM_NAMES[-1]}. "
         "Without it by FILE's ending, else as a table.",
         autocompletion=_formats,
+        rich_help_panel=COMMON,
     ),
 ]
-OutputOpt = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, not stdout.")]
+OutputOpt = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE, not stdout.", rich_help_panel=COMMON),
+]
 ByOpt = Annotated[
     list[str] | None,
     typer.Option(
@@ -53,7 +60,10 @@ ViaOpt = Annotated[
     Via,
     typer.Option(help="For sharded Hub repositories: the one-request endpoint, or ranges of each file."),
 ]
-OfflineOpt = Annotated[bool, typer.Option("--offline", help="Ask no network: local files and the Hub's cache only.")]
+OfflineOpt = Annotated[
+    bool,
+    typer.Option("--offline", help="Ask no network: local files and the Hub's cache only.", rich_help_panel=COMMON),
+]
 SortOpt = Annotated[
     str | None, typer.Option("--sort", metavar="COLUMN", help="Sort by this column; -COLUMN: largest first.")
 ]
@@ -64,10 +74,17 @@ MatchOpt = Annotated[str | None, typer.Option("--match", metavar="GLOB", help="O
 ModuleOpt = Annotated[
     str | None, typer.Option("--module", metavar="MODULE", help="Only this module, as show names it.")
 ]
-QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress. Data keeps its notes.")]
-VerboseOpt = Annotated[bool, typer.Option("--verbose", "-v", help="Say what was read, and how much of it.")]
-NoColorOpt = Annotated[bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.")]
-DebugOpt = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+QuietOpt = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="No notes, no progress. Data keep their notes.", rich_help_panel=COMMON),
+]
+VerboseOpt = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say what was read, and how much of it.", rich_help_panel=COMMON)
+]
+NoColorOpt = Annotated[
+    bool, typer.Option("--no-color", help="No colour; NO_COLOR does the same.", rich_help_panel=COMMON)
+]
+DebugOpt = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=COMMON)]
 
 
 def spelled_out(run: Callable[..., int]) -> Callable[..., int]:

@@ -12,6 +12,8 @@ from ckptinspect.text import bytes_text, number_of, quoted
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+_HASH = 40  # hexadecimal digits of a commit
+
 
 def ref_data(ref: Ref) -> v1.RefData:
     """A ref as data."""
@@ -49,7 +51,8 @@ def notes_data(notes: Sequence[Note]) -> tuple[v1.NoteData, ...]:
 def title_of(checkpoint: Checkpoint, layout: str | None = None) -> str:
     """One line on what is looked at: its name, layout and size."""
     ref, files = checkpoint.ref, checkpoint.shards
-    revision = f" @ {ref.commit[:12] if ref.scheme == 'hub' else ref.commit}" if ref.commit else ""
+    # A hash of git is known by its first digits; what else a source calls a commit is left whole.
+    revision = f" @ {ref.commit[:12] if len(ref.commit) == _HASH else ref.commit}" if ref.commit else ""
     form = checkpoint.layout if layout in {None, "snapshot"} else layout
     size = bytes_text(sum(shard.size for shard in files))
     read = sum(shard.error is None for shard in files)

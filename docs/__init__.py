@@ -1,0 +1,1 @@
+"""What the site is made with: settings, and the scripts that write pages and pictures."""
