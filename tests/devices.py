@@ -16,9 +16,13 @@ class Copy:
 
 
 class LazyDevice(Device):
-    """Copies as late as it may: what is changed before that arrives changed. ``gbps`` is the speed of its link."""
+    """Copies as late as it may: what is changed before that arrives changed. ``gbps`` is the speed of its link.
 
-    def __init__(self, *, memory: int = 1 << 40, gbps: float = 1e6, registers: bool = True) -> None:
+    Its memory is never zeros to begin with; behind the first MiB each copy lacks its last ``missing`` bytes.
+    """
+
+    def __init__(self, *, memory: int = 1 << 40, gbps: float = 1e6, registers: bool = True, missing: int = 0) -> None:
+        self.missing = missing
         self.memory = memory
         self.gbps = gbps
         self.registers = registers
@@ -32,7 +36,7 @@ class LazyDevice(Device):
         if sum(map(len, self.blocks.values())) + nbytes > self.memory:
             raise UnavailableError("cuMemAlloc failed: CUDA_ERROR_OUT_OF_MEMORY", f"{nbytes} bytes")
         address, self.next = self.next, self.next + nbytes + 4096
-        self.blocks[address] = bytearray(nbytes)
+        self.blocks[address] = bytearray(b"\xcd" * nbytes)
         return address
 
     def host_alloc(self, nbytes: int) -> memoryview:
@@ -63,7 +67,8 @@ class LazyDevice(Device):
         for copy in copies:
             time.sleep(len(copy.memory) / self.gbps / 1e9)
             base, offset = self.block_at(copy.address)
-            self.blocks[base][offset : offset + len(copy.memory)] = copy.memory
+            part = copy.memory[: len(copy.memory) - self.missing] if self.copied > 1 << 20 else copy.memory
+            self.blocks[base][offset : offset + len(part)] = part
             self.copied += len(copy.memory)
 
     def block_at(self, address: int) -> tuple[int, int]:
@@ -101,6 +106,11 @@ def lazy() -> Device:
 def small() -> Device:
     """One with hardly any memory."""
     return LazyDevice(memory=1 << 16)
+
+
+def short() -> Device:
+    """One that drops the last byte of a copy."""
+    return LazyDevice(gbps=0.985, missing=1)
 
 
 def refusing() -> Device:

@@ -25,6 +25,10 @@ ODD: Shapes = {
 """Tensors that begin and end everywhere but where it is convenient."""
 
 
+DROPPED = ("setpriv", "--bounding-set=-fowner,-dac_override,-dac_read_search")
+"""Runs a command as root without what makes root the owner of every file."""
+
+
 def write_random(path: Path, tensors: Shapes, seed: int = 0) -> Path:
     """A safetensors file of random bytes, on the storage."""
     import numpy as np

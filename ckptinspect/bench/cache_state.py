@@ -253,10 +253,11 @@ def mappers_of(descriptors: Sequence[int]) -> list[str]:
     """Other processes that have one of these files mapped, as far as one may see: their pages stay cached."""
     wanted = {(os.fstat(descriptor).st_dev, os.fstat(descriptor).st_ino) for descriptor in descriptors}
     others = (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid())
-    return [f"process {pid} ({text_in(f'/proc/{pid}/comm') or '?'})" for pid in others if wanted & _mapped_files(pid)]
+    return [f"process {pid} ({text_in(f'/proc/{pid}/comm') or '?'})" for pid in others if wanted & files_mapped_by(pid)]
 
 
-def _mapped_files(process: str) -> set[tuple[int, int]]:
+def files_mapped_by(process: str) -> set[tuple[int, int]]:
+    """Device and inode of every file that a process has mapped; none where one may not see."""
     files = set()
     for line in text_in(f"/proc/{process}/maps").splitlines():
         fields = line.split(maxsplit=5)

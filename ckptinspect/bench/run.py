@@ -1,5 +1,6 @@
 """Rounds of loads in random order: the cache set for each, the limits taken in every round, the warmth given back."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import msgspec
 
 from ckptinspect.bench import cache_state
 from ckptinspect.bench.base import Cache, Job, Method
+from ckptinspect.bench.bounds import LimitSummary, bounds_of, link_of
 from ckptinspect.bench.files import FileSystem
 from ckptinspect.bench.gpu.base import Link
 from ckptinspect.bench.gpu.link import cpus_of
@@ -19,7 +21,7 @@ from ckptinspect.bench.methods import LIMITS, all_methods
 from ckptinspect.bench.plan import MOST_ROUNDS, ROUNDS, Gpu, Plan, Settings, planned
 from ckptinspect.bench.process import FailedError, Process, Tick
 from ckptinspect.bench.subject import Found, Skipped
-from ckptinspect.bench.summary import LimitSummary, Summary, bounds_of, link_of, settled, summaries
+from ckptinspect.bench.summary import Summary, settled, summaries
 from ckptinspect.bench.trial import FileChangedError, Request, Subject, Trial, measure
 from ckptinspect.bench.tuning import threads_by_bound, threads_for
 from ckptinspect.errors import UnavailableError
@@ -86,7 +88,7 @@ def bench(
         plan = planned(settings, subject, gpu, offered, bounds)
         run = _Run(subject, settings, plan, gpu, progress)
         if found.targets:
-            with _warmth_kept(subject, plan):
+            with _warmth_kept(subject, plan, run.warnings):
                 run.all()
         return Outcome(
             settings=settings,
@@ -100,7 +102,7 @@ def bench(
             summaries=tuple(summaries(run.trials, subject, gpu)),
             skipped=(*found.skipped, *plan.skipped, *run.skipped),
             warnings=(*found.warnings, *run.warnings),
-            versions=versions(method.package for method in (*plan.methods, *plan.limits)),
+            versions=versions(method.package for method in (*(method for _, method in plan.loads), *plan.limits)),
         )
 
 
@@ -119,9 +121,11 @@ def _gpu(device: str) -> Gpu:
 
 
 @contextmanager
-def _warmth_kept(subject: Subject, plan: Plan) -> Iterator[None]:
-    """Whatever of the files was cached before the block is cached again behind it."""
+def _warmth_kept(subject: Subject, plan: Plan, warnings: list[str]) -> Iterator[None]:
+    """Whatever of the files was cached before the block is cached again behind it, as far as one may know it."""
     evicts = Cache.COLD in plan.caches
+    if evicts and subject.residency().used is None:
+        warnings.append("who does not own a file is not told what of it was cached: that is not brought back")
     ranges = [cache_state.cached_ranges(descriptor) if evicts else [] for descriptor in subject.descriptors]
     try:
         yield
@@ -162,7 +166,8 @@ class _Run:
         most = self.settings.rounds or MOST_ROUNDS
         try:
             self._round(0, self._warm_up(), wanted)
-            self.threads = threads_by_bound(self.trials)
+            self.threads = threads_by_bound(self.trials, self.settings.threads)
+            self._missing_limits()
             for number in range(1, most + 1):
                 if number > 1 and self._elapsed + self.longest > self.settings.budget:
                     self._stopped_early(number - 1, wanted)
@@ -177,6 +182,13 @@ class _Run:
             self.warnings.append(
                 "stopped: what comes after the change of a file cannot be compared with what came before"
             )
+
+    def _missing_limits(self) -> None:
+        """Say which limits could not be taken: the guard, and the ratios, are without them."""
+        errors = {trial.method: trial.error for trial in self.trials if trial.error is not None}
+        for limit in self.plan.limits:
+            if limit.name in self.failed:
+                self.skipped.append(Skipped(limit.name, None, None, errors[limit.name] or ""))
 
     @property
     def _elapsed(self) -> float:
@@ -195,7 +207,12 @@ class _Run:
         ]
 
     def _threads_tried(self, limit: Method) -> tuple[int, ...]:
-        return self.settings.threads if limit.threaded and not limit.on_gpu else self.settings.threads[:1]
+        """The numbers asked for. Memory is also copied by every processor, since a peer may load with as many."""
+        if not limit.threaded:
+            return self.settings.threads[:1]
+        if limit.reads_files:
+            return self.settings.threads
+        return tuple(dict.fromkeys((*self.settings.threads, len(os.sched_getaffinity(0)))))
 
     def _limits(self) -> Iterator[tuple[Cache, Method]]:
         """The limits with the state in which they are taken: those that read no file once, in the last."""
@@ -206,13 +223,8 @@ class _Run:
                 yield Cache.COLD, limit
 
     def _loads(self) -> list[_Load]:
-        loads = [
-            _Load(cache, method, self._threads(method, cache))
-            for cache in self.plan.caches
-            for method in self.plan.methods
-            if not (cache is Cache.WARM and method.bypasses_cache)
-        ]
-        loads += [_Load(cache, limit, self._threads(limit, cache)) for cache, limit in self._limits()]
+        both = (*self.plan.loads, *self._limits())
+        loads = [_Load(cache, method, self._threads(method, cache)) for cache, method in both]
         return [load for load in loads if load.method.name not in self.failed]
 
     def _threads(self, method: Method, cache: Cache) -> int:

@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ckptinspect.bench.base import Cache, Destination
+from ckptinspect.bench.bounds import TOLERANCE
 from ckptinspect.bench.run import Outcome
 from ckptinspect.bench.statistics import Comparison
-from ckptinspect.bench.summary import TOLERANCE, Verdict
+from ckptinspect.bench.summary import Verdict
 from ckptinspect.report import v1_bench as v1
 from ckptinspect.report.bench_data import bench_data
 from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Plot, Report, Series, Table
@@ -137,8 +138,14 @@ def _absent(skipped: Sequence[v1.SkippedData]) -> list[str]:
     """What was not measured, a line for each reason."""
     by_reason: dict[str, list[str]] = {}
     for item in skipped:
-        by_reason.setdefault(item.reason, []).append(item.method or item.cache or item.path or "")
+        by_reason.setdefault(item.reason, []).append(_what(item))
     return [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+
+
+def _what(item: v1.SkippedData) -> str:
+    if item.method is not None:
+        return item.method if item.cache is None else f"{item.method} ({item.cache})"
+    return item.cache or item.path or ""
 
 
 def _notes(data: v1.BenchData) -> Iterator[str]:

@@ -67,6 +67,9 @@ class _ToGpu(Loading):
             with phases("tensors"):
                 return self.landing.kept(moved, files)
 
+    def settle(self) -> None:
+        self.device.wait()
+
     def _move(self, files: Opened, phases: Phases) -> int:
         raise NotImplementedError
 

@@ -71,7 +71,7 @@ class _Raw(Loading):
 
 
 class Memcpy(_Limit):
-    """Memory copied out of a large buffer into small ones: the pattern of every load from a full page cache."""
+    """Memory as large as the files, up to 1 GiB, copied into small buffers: what a load from a full page cache does."""
 
     name = "limit-memcpy"
     reads_files = False
@@ -89,8 +89,9 @@ class _Copies(Loading):
         self.threads = job.threads
         # A destination that stays in the processor's cache is the fastest that there is.
         self.block = min(job.chunk, 1 << 20)
-        room = available() or _MEMORY
-        source = filled(memory_of(max(self.block, min(_MEMORY, room // 8) // self.block * self.block)), job.poison)
+        # A small file may stay in that cache as well, so the source is no larger than the files are.
+        most = min(_MEMORY, (available() or _MEMORY) // 8, job.tensor_bytes)
+        source = filled(memory_of(max(self.block, most // self.block * self.block)), job.poison)
         self.source = np.frombuffer(source, np.uint8)
         self.slots = [np.frombuffer(filled(memory_of(self.block), 0), np.uint8) for _ in range(job.threads)]
 

@@ -10,7 +10,7 @@ from ckptinspect.bench.gpu.link import throttling
 from ckptinspect.bench.reading import filled
 
 _SLOTS = 4
-_LEAST_BYTES = 1 << 30
+_LEAST_BYTES = 1 << 28
 _LEAST_SECONDS = 0.2
 
 
@@ -64,3 +64,6 @@ class _Copies(Loading):
                     flying.append(self.device.h2d(address, slot))
             self.device.wait()
         return Streamed(moved + sum(slot.nbytes for slot in self.slots))
+
+    def settle(self) -> None:
+        self.device.wait()

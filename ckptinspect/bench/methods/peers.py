@@ -61,6 +61,10 @@ class _TorchLoading(Loading):
         held = {id(file): file for file in files}.values()
         return Kept(sum(t.numel() * t.element_size() for file in held for t in file.values()), files, self._bytes)
 
+    def settle(self) -> None:
+        if self.job.device != "cpu":
+            self.torch.cuda.synchronize()
+
     def tensors(self, phases: Phases) -> list[Mapping[str, Any]]:
         """The tensors of each file; one and the same mapping where the peer does not tell files apart."""
         raise NotImplementedError

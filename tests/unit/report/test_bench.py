@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from ckptinspect.bench.base import Identity, Target
+from ckptinspect.bench.bounds import bounds_of, link_of
 from ckptinspect.bench.cache_state import Residency
 from ckptinspect.bench.contention import Contention
 from ckptinspect.bench.files import FileSystem
@@ -18,7 +19,7 @@ from ckptinspect.bench.host import Host
 from ckptinspect.bench.plan import Gpu, Settings
 from ckptinspect.bench.run import Outcome
 from ckptinspect.bench.subject import Found, Skipped
-from ckptinspect.bench.summary import bounds_of, link_of, summaries
+from ckptinspect.bench.summary import summaries
 from ckptinspect.bench.trial import Trial
 from ckptinspect.errors import UnavailableError
 from ckptinspect.report import data, html, markdown, plot, table, v1, v1_bench
