@@ -2,10 +2,11 @@
 
 import os
 import re
+import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Self
 
 from ckptinspect.bench import units
@@ -89,13 +90,33 @@ def measured(
     if (synthetic is None) == (not paths):
         what = "name files to measure, or a --synthetic SIZE" if not paths else "either files or --synthetic, not both"
         raise RefError(what, hint="see ckptinspect bench --help")
-    with ExitStack() as until, _Line(quiet=quiet) as line:
+    with unwinding(), ExitStack() as until, _Line(quiet=quiet) as line:
         if synthetic is not None:
             size = units.size(synthetic, "--synthetic")
             line.say(f"writing {bytes_text(size)} of random bytes")
             paths = [until.enter_context(made(size, folder, settings.seed))]
         outcome = bench(found_at(paths, settings.max_bytes), settings, line)
         return bench_report(outcome), outcome
+
+
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """A request to end (SIGTERM, SIGHUP) unwinds as an interrupt does: files made are deleted, warmth is given back.
+
+    What somebody else takes care of, or ignores (nohup), is left to them.
+    """
+
+    def ended(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, ended)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def drawn(report: Report, path: str) -> None:

@@ -163,9 +163,9 @@ class MethodData(msgspec.Struct, frozen=True):
     """One method in one state of the cache.
 
     ``verdict`` is measured, unproven, ``bypasses cache``, failed, ``wrong bytes: speed withheld``, ``IMPOSSIBLE: not a
-    load`` or ``not finished: copies were under way``; ``speed`` (GB/s) is there where it was measured. ``of_limit`` and ``versus_baseline`` are ratios round
-    by round; ``limit_comparison`` and ``comparison`` say what they show: faster, slower, ``no difference shown`` or
-    ``too few rounds``.
+    load`` or ``not finished: copies were under way``; ``speed`` (GB/s) is there where it was measured. ``of_limit`` and
+    ``versus_baseline`` are ratios round by round; ``limit_comparison`` and ``comparison`` say what they show: faster,
+    slower, ``no difference shown`` or ``too few rounds``.
     """
 
     method: str

@@ -223,21 +223,37 @@ def read_all(descriptor: int) -> str:
         pieces.append(piece)
 
 
-def test_an_interrupt_ends_it_at_once_with_nothing_left_behind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ckptinspect", "bench", "--synthetic", "64MiB", "--dir", str(tmp_path)]
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, b"error: interrupted\n"),
+        (signal.SIGTERM, 143, b""),
+        (signal.SIGHUP, 129, b""),
+    ],
+)
+def test_a_request_to_end_ends_it_at_once_with_nothing_left_behind(
+    number: signal.Signals, code: int, said: bytes, path: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "ckptinspect", "bench", "--synthetic", "16MiB", "--dir", str(tmp_path)]
     process = subprocess.Popen(
         [*command, "--rounds", "1000", "--budget", "1h"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     )
     until = time.monotonic() + 60
-    while not os.listdir(tmp_path) and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
+    while not workers_of(process.pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    workers = workers_of(process.pid)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
 
-    assert (process.returncode, out) == (130, b"")
-    assert err in {b"", b"error: interrupted\n"}
-    assert os.listdir(tmp_path) == []
+    assert workers
+    assert (process.returncode, out, err) == (code, b"", said)
+    assert os.listdir(tmp_path) == [path.name]
+    assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+
+
+def workers_of(process: int) -> list[str]:
+    """The processes that load for it."""
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
