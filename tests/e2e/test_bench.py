@@ -22,7 +22,6 @@ from fixtures.build import hostile
 from tests.e2e.command import ROOT, Ran, ckptinspect
 from tests.folders import write_safetensors, write_sharded
 from tests.loads import on_disk, sized, write_random
-from tests.stub_driver.build import build, compiler
 
 EXTRA = "pip install 'ckptinspect[cuda]'"
 HAS_DRIVER = os.path.exists("/proc/driver/nvidia")
@@ -281,60 +280,6 @@ def test_the_examples_of_the_help_run_in_small(example: str, path: Path, tmp_pat
     ran = ckptinspect(verb, *arguments, *small, cwd=tmp_path)
 
     assert (ran.code, ran.err) == (0, "")
-
-
-@pytest.fixture(scope="module")
-def stub(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    if find_spec("cuda") is None:
-        pytest.skip("cuda-bindings is not installed")
-    if compiler() is None:
-        pytest.skip("there is no C compiler")
-    return {"LD_LIBRARY_PATH": str(build(tmp_path_factory.mktemp("stub")))}
-
-
-GPU = ("--rounds", 1, "--peers", "none", "--threads", "1,3", "--chunk", "64KiB", "--verify", "full", "-f", "json")
-GPU_METHODS = {"mmap-gpu", "mmap-reg-gpu", "read-pinned-gpu", "direct-pinned-gpu", "gds"}
-
-
-def test_every_load_to_a_gpu_is_right_through_the_real_bindings(stub: dict[str, str], path: Path) -> None:
-    ran = bench(path, *GPU, environment=stub)
-
-    assert (ran.code, ran.err) == (0, "")
-    rows = {(row["method"], row["cache"]): row for row in ran.data["summary"]}
-    assert {method for method, _ in rows} == GPU_METHODS
-    assert {(row["verdict"], row["bytes"]) for row in rows.values()} == {("measured", "ok")}
-    assert ran.data["gpu"]["name"] == "Stub device"
-    assert ran.data["gpu"]["driver"] == "580.00 (CUDA 13.0)"
-    assert (ran.data["gpu"]["pcie_generation"], ran.data["gpu"]["pcie_width"]) == (5, 16)
-    assert [limit["limit"] for limit in ran.data["limits"]] == ["storage", "memcpy", "h2d", "pcie"]
-    (link, *_) = (trial for trial in ran.data["trials"] if trial["method"] == "limit-h2d")
-    assert link["facts"]["throttling"] == "software power cap"
-    (gds, *_) = (trial for trial in ran.data["trials"] if trial["method"] == "gds")
-    assert gds["facts"]["gds"].startswith("compatibility mode")
-
-
-def test_a_driver_without_memory_and_without_registration(stub: dict[str, str], path: Path) -> None:
-    refusing = stub | {"STUB_REFUSES": "cuMemHostRegister,cuFileDriverOpen"}
-    small = stub | {"STUB_MEMORY": "100000"}
-
-    rows = {row["method"]: row for row in bench(path, *GPU, "--cache", "warm", environment=refusing).data["summary"]}
-    skipped = bench(path, *GPU, "--cache", "warm", environment=small).data["skipped"]
-
-    assert rows["mmap-gpu"]["verdict"] == "measured"
-    assert rows["mmap-reg-gpu"]["why"] == (
-        "memory mapped read-only: cuMemHostRegister failed: CUDA_ERROR_NOT_SUPPORTED"
-    )
-    assert {row["reason"] for row in skipped} == {"the device has 100.00 kB free, and 2.00 MB are to be loaded"}
-
-
-def test_a_driver_without_a_device_is_one_line(stub: dict[str, str], path: Path) -> None:
-    none = stub | {"STUB_REFUSES": "cuInit"}
-
-    ran = bench(path, "--rounds", 1, "--peers", "none", "--cache", "warm", environment=none)
-
-    assert ran.code == 0
-    assert "no GPU: cuInit failed: CUDA_ERROR_NO_DEVICE\n" in ran.out
-    assert bench(path, "--device", "cuda", environment=none).code == 69
 
 
 @pytest.mark.slow

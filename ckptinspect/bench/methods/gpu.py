@@ -92,12 +92,20 @@ class _OutOfMap(_ToGpu):
         return moved
 
 
+class _Window(NamedTuple):
+    """A window under way: its map lasts as long as ``data`` does, and must until the copy has ended."""
+
+    event: Event
+    registration: Registration
+    data: memoryview
+
+
 class _OutOfRegisteredMap(_ToGpu):
     """Windows of a map, page-locked in turn, each copied while the next is locked."""
 
     def _move(self, files: Opened, phases: Phases) -> int:
         moved = 0
-        flying: deque[tuple[Event, Registration]] = deque()
+        flying: deque[_Window] = deque()
         with phases("h2d"):
             for file, (size, data) in enumerate(zip(files.sizes, files.data, strict=True)):
                 whole = mapped(files.descriptors[file], size)
@@ -107,7 +115,7 @@ class _OutOfRegisteredMap(_ToGpu):
                     registration = self.device.register(whole[begin:end])
                     part = whole[max(begin, data) : end]
                     event = self.device.h2d(self.landing.addresses[file] + max(begin, data) - data, part)
-                    flying.append((event, registration))
+                    flying.append(_Window(event, registration, part))
                     moved += part.nbytes
                     if len(flying) > 1:
                         self._land(flying)
@@ -117,10 +125,10 @@ class _OutOfRegisteredMap(_ToGpu):
             self.device.wait()
         return moved
 
-    def _land(self, flying: "deque[tuple[Event, Registration]]") -> None:
-        event, registration = flying.popleft()
-        self.device.wait(event)
-        registration.close()
+    def _land(self, flying: "deque[_Window]") -> None:
+        window = flying.popleft()
+        self.device.wait(window.event)
+        window.registration.close()
 
 
 class PinnedRing(_ToGpu):
