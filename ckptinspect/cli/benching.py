@@ -21,6 +21,7 @@ from ckptinspect.cli.bench import Asked
 from ckptinspect.cli.main import FORMAT, PARTIAL, SOURCE, USAGE
 from ckptinspect.cli.output import write_whole
 from ckptinspect.errors import RefError
+from ckptinspect.report import plot
 from ckptinspect.report.bench import bench_report
 from ckptinspect.report.document import Plot, Report
 from ckptinspect.text import bytes_text, escaped, quoted
@@ -119,17 +120,20 @@ def unwinding() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def drawn(report: Report, path: str) -> None:
-    """Write the plots to a file."""
-    from ckptinspect.report import plot
-
-    plots = [block for block in report.blocks if isinstance(block, Plot)]
-    if path.endswith(".png"):
-        write_whole(path, plot.png(plots))
-    elif path.endswith(".svg"):
-        write_whole(path, plot.page(plots).encode())
-    else:
+def check_drawable(path: str) -> None:
+    """Raise before a long run what would be raised behind it: for a picture of no kind, or one that cannot be drawn."""
+    if not path.endswith((".png", ".svg")):
         raise RefError("a plot is an .svg or a .png", "--plot", f"call it {os.path.basename(path)}.svg")
+    if path.endswith(".png"):
+        plot.need_matplotlib()
+
+
+def draw(report: Report, path: str) -> None:
+    """Write the plots to a file, if anything was measured."""
+    if plots := [block for block in report.blocks if isinstance(block, Plot)]:
+        write_whole(path, plot.png(plots) if path.endswith(".png") else plot.page(plots).encode())
+    else:
+        sys.stderr.write("note: nothing was measured, so there is nothing to draw\n")
 
 
 def finished(outcome: Outcome) -> int:

@@ -79,7 +79,25 @@ def test_the_rounds_are_drawn(path: Path, tmp_path: Path) -> None:
 
     assert ran.code == 0
     assert (tmp_path / "a.svg").read_text().count("<circle") == 2
-    assert bench(path, *QUICK, "--methods", "read-ring", "--plot", "a.pdf").code == 2
+
+
+def test_what_cannot_be_drawn_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    pdf = bench("--synthetic", "1TB", "--dir", tmp_path, "--plot", "a.pdf")
+    assert (pdf.code, pdf.out) == (2, "")
+    assert pdf.err == "error: --plot: a plot is an .svg or a .png; call it a.pdf.svg\n"
+    if find_spec("matplotlib") is None:
+        png = bench("--synthetic", "1TB", "--dir", tmp_path, "--plot", "a.png")
+        assert (png.code, png.out) == (69, "")
+        assert png.err.startswith("error: a PNG takes matplotlib, which is not installed; ")
+
+
+def test_where_nothing_was_measured_nothing_is_drawn(tmp_path: Path) -> None:
+    sparse = write_safetensors(on_disk(tmp_path) / "sparse.safetensors", sized(50_000_000))
+
+    ran = bench(sparse, *QUICK, "--plot", tmp_path / "a.svg")
+
+    assert (ran.code, os.listdir(tmp_path)) == (3, [sparse.name])
+    assert ran.err.startswith("note: nothing was measured, so there is nothing to draw\nerror: ")
 
 
 def test_only_the_peers_that_were_named_are_looked_for(path: Path) -> None:
