@@ -21,7 +21,16 @@ class LazyDevice(Device):
     Its memory is never zeros to begin with; behind the first MiB each copy lacks its last ``missing`` bytes.
     """
 
-    def __init__(self, *, memory: int = 1 << 40, gbps: float = 1e6, registers: bool = True, missing: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        memory: int = 1 << 40,
+        gbps: float = 0.985,
+        link: Link = Link(3, 1),  # noqa: B008 - it is frozen
+        registers: bool = True,
+        missing: int = 0,
+    ) -> None:
+        self.link = link
         self.missing = missing
         self.memory = memory
         self.gbps = gbps
@@ -82,7 +91,7 @@ class LazyDevice(Device):
         return bytes(self.blocks[base][offset : offset + nbytes])
 
     def facts(self) -> DeviceFacts:
-        return DeviceFacts("lazy device", "0", self.memory, self.memory, link=Link(3, 1))
+        return DeviceFacts("lazy device", "0", self.memory, self.memory, link=self.link)
 
 
 class Registered:
@@ -100,7 +109,12 @@ class Registered:
 
 def lazy() -> Device:
     """A device with a link of 1 GB/s: PCIe of generation 3 with one lane gives 0.985."""
-    return LazyDevice(gbps=0.985)
+    return LazyDevice()
+
+
+def slow() -> Device:
+    """One with a link of 0.25 GB/s, as PCIe of generation 1 with one lane: a tenth of what any memory gives."""
+    return LazyDevice(gbps=0.25, link=Link(1, 1))
 
 
 def small() -> Device:
@@ -110,9 +124,9 @@ def small() -> Device:
 
 def short() -> Device:
     """One that drops the last byte of a copy."""
-    return LazyDevice(gbps=0.985, missing=1)
+    return LazyDevice(missing=1)
 
 
 def refusing() -> Device:
     """One that cannot page-lock what is mapped to be read only."""
-    return LazyDevice(gbps=0.985, registers=False)
+    return LazyDevice(registers=False)

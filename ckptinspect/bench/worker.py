@@ -16,7 +16,7 @@ import msgspec
 
 from ckptinspect.bench.base import Job, Loaded, Loading, Phases, Target, method_at
 from ckptinspect.bench.cache_state import files_mapped_by
-from ckptinspect.bench.files import opened, text_in
+from ckptinspect.bench.files import text_in
 from ckptinspect.bench.gpu.base import opened_device
 from ckptinspect.bench.messages import (
     Answer,
@@ -31,10 +31,9 @@ from ckptinspect.bench.messages import (
     Ready,
     Timed,
 )
-from ckptinspect.bench.reading import read_header
+from ckptinspect.bench.reading import header_at
 from ckptinspect.bench.verify import digests
 from ckptinspect.errors import CkptInspectError
-from ckptinspect.model import Header
 from ckptinspect.text import escaped
 
 Q = TypeVar("Q", Prepare, Go, Look)
@@ -118,21 +117,13 @@ def answers(questions: Iterator[Question]) -> Iterator[Answer]:
     figures, loaded = timed(loading, job.targets)
     yield figures
     wanted = _expected(next(questions), Look).windows
-    yield Looked(tuple(digests(loading, loaded, wanted, [_header(target.path) for target in job.targets])))
+    yield Looked(tuple(digests(loading, loaded, wanted, [header_at(target.path) for target in job.targets])))
 
 
 def _prepared(job: Job) -> Loading:
     if job.cpus:
         os.sched_setaffinity(0, job.cpus)
     return method_at(job.method).prepare(job)
-
-
-def _header(path: str) -> Header:
-    descriptor = opened(path)
-    try:
-        return read_header(descriptor, names=True)
-    finally:
-        os.close(descriptor)
 
 
 def _expected(question: Question, kind: type[Q]) -> Q:

@@ -180,13 +180,32 @@ def test_a_server_or_a_daemon_may_have_cached_what_is_cold_here() -> None:
     ("before", "read", "expected"),
     [
         (Residency(100, 100, 100, 0), 0, Verdict("warm")),
-        (Residency(100, 100, 100, 0), 5000, Verdict("bypasses cache", "50% of the bytes were read from the storage")),
+        (Residency(100, 99, 99, 0), 10**7, Verdict("warm")),
+        (
+            Residency(100, 100, 100, 0),
+            10**7 + 1,
+            Verdict("bypasses cache", "1% of the bytes were read from the storage"),
+        ),
+        (Residency(100, 100, 100, 0), 10**9, Verdict("bypasses cache", "100% of the bytes were read from the storage")),
         (Residency(100, 0, 98, 0), 0, Verdict("unproven", "only 98% in the page cache")),
-        (Residency(100, 99, 99, 0), 100, Verdict("warm")),
     ],
 )
 def test_warm_is_all_in_the_cache_and_nothing_from_the_storage(before: Residency, read: int, expected: Verdict) -> None:
-    assert verdict(Cache.WARM, Evidence(before, read, 10_000), [EXT4]) == expected
+    assert verdict(Cache.WARM, Evidence(before, read, 10**9), [EXT4]) == expected
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "read", "state"),
+    [
+        (10_000_000, 1 << 20, "warm"),
+        (10_000_000, (1 << 20) + 1, "bypasses cache"),
+        (2_000_000, 1_000_000, "warm"),
+        (2_000_000, 1_000_001, "bypasses cache"),
+        (8192, 8192, "bypasses cache"),
+    ],
+)
+def test_a_process_may_read_a_page_of_a_library_while_it_loads(nbytes: int, read: int, state: str) -> None:
+    assert verdict(Cache.WARM, Evidence(Residency(10, 10, 10, 0), read, nbytes), [EXT4]).state == state
 
 
 @pytest.mark.parametrize(
