@@ -59,6 +59,10 @@ class Plan(NamedTuple):
     skipped: tuple[Skipped, ...]
 
 
+NO_GPU = Gpu(None, None, None)
+NOTHING = Plan((), (), (), ())
+
+
 def planned(
     settings: Settings, subject: Subject, gpu: Gpu, methods: Sequence[Method], limits: Sequence[Method]
 ) -> Plan:

@@ -18,7 +18,7 @@ from ckptinspect.bench.gpu.link import cpus_of
 from ckptinspect.bench.host import Host, host, versions
 from ckptinspect.bench.messages import Describe, Described
 from ckptinspect.bench.methods import LIMITS, all_methods
-from ckptinspect.bench.plan import MOST_ROUNDS, ROUNDS, Gpu, Plan, Settings, planned
+from ckptinspect.bench.plan import MOST_ROUNDS, NO_GPU, NOTHING, ROUNDS, Gpu, Plan, Settings, planned
 from ckptinspect.bench.process import FailedError, Process, Tick
 from ckptinspect.bench.subject import Found, Skipped
 from ckptinspect.bench.summary import Summary, settled, summaries
@@ -83,9 +83,9 @@ def bench(
     """Measure how fast these files load. Raises UnavailableError where a device was asked for and is not there."""
     offered = all_methods() if methods is None else methods
     bounds = tuple(kind() for kind in LIMITS) if limits is None else limits
-    gpu = _gpu(settings.device)
+    gpu = _gpu(settings.device) if found.targets else NO_GPU
     with Subject(found.targets, found.headers) as subject:
-        plan = planned(settings, subject, gpu, offered, bounds)
+        plan = planned(settings, subject, gpu, offered, bounds) if found.targets else NOTHING
         run = _Run(subject, settings, plan, gpu, progress)
         if found.targets:
             with _warmth_kept(subject, plan, run.warnings):
@@ -109,7 +109,7 @@ def bench(
 def _gpu(device: str) -> Gpu:
     """The device to load to, looked at in a process of its own: a context stays with the process that opens it."""
     if device == "cpu":
-        return Gpu(None, None, None)
+        return NO_GPU
     spec = "cuda:0" if device == "auto" else device
     try:
         with Process() as process:

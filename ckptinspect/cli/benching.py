@@ -29,7 +29,7 @@ from ckptinspect.text import bytes_text, escaped, quoted
 _CODES = {"usage": USAGE, "source": SOURCE, "format": FORMAT}
 _DEVICE = re.compile(r"auto|cpu|cuda(?::[0-9]{1,3})?")
 _MOST_THREADS = 16
-_TOLD = 20
+_TOLD = 3
 
 
 def settings_of(asked: Asked) -> Settings:

@@ -189,6 +189,32 @@ def test_the_data_has_every_trial_with_its_proof(report: Report) -> None:
     }  # fmt: skip
 
 
+def test_files_that_were_refused_are_a_few_lines_however_many_they_are() -> None:
+    files = [Skipped(None, None, f"/m/{n}", f"/m/{n}: sparse: {n // 3} bytes", "source") for n in range(30)]
+    both = Skipped("read-full", "warm", None, "it takes 2.00 MB", None)
+    found = msgspec.structs.replace(outcome(), skipped=(*files, both))
+
+    assert drawn(bench_report(found), 0).partition("Not measured\n")[2].partition("\n\n")[0].splitlines() == [
+        "/m/0, /m/1, …: sparse: 0 bytes",
+        "/m/3, /m/4, …: sparse: 1 bytes",
+        "/m/6, /m/7, …: sparse: 2 bytes",
+        "/m/9, /m/10, …: sparse: 3 bytes",
+        "/m/12, /m/13, …: sparse: 4 bytes",
+        "and 15 more files: -f json has them all",
+        "read-full (warm): it takes 2.00 MB",
+    ]
+
+
+def test_a_small_file_has_a_note_on_what_its_figures_are() -> None:
+    small = outcome()
+    target = Target("a", Identity(1, 1, 5100, 0), 100, 1)
+    found = msgspec.structs.replace(small, found=Found((target,), (), (), ()))
+    told = "5.00 kB is little: largely the opening of files and the start of threads was measured"
+
+    assert told in bench_report(found).notes
+    assert not any(" is little: " in note for note in bench_report(small).notes)
+
+
 def test_lines_and_rows_are_the_trials(report: Report) -> None:
     lines, rows = StringIO(), StringIO()
     data.jsonl(report, lines)
