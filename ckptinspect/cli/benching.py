@@ -140,8 +140,8 @@ def finished(outcome: Outcome) -> int:
     """Say which files could not be measured; the exit code."""
     files = [item for item in outcome.skipped if item.path is not None]
     for item in files[:_TOLD]:
-        told = item.reason if item.reason.startswith(item.path or "") else f"{item.path}: {item.reason}"
-        sys.stderr.write(f"error: {escaped(told)}\n")
+        told = item.reason.removeprefix(f"{item.path}: ")
+        sys.stderr.write(f"error: {escaped(f'{item.path}: {told}')}\n")
     if len(files) > _TOLD:
         sys.stderr.write(f"error: {len(files) - _TOLD} more files could not be measured\n")
     wrong = any(trial.bytes == "differ" for trial in outcome.trials)

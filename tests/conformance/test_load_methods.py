@@ -11,7 +11,9 @@ import pytest
 from ckptinspect.bench.base import Destination, Method, Role, method_at
 from ckptinspect.bench.methods import LIMITS, METHODS, all_methods
 from ckptinspect.bench.methods.peers import check_names_differ
+from ckptinspect.bench.subject import found_at
 from ckptinspect.errors import UnavailableError
+from fixtures.build import hostile
 from tests.e2e.command import ROOT
 from tests.folders import Shapes
 from tests.loads import ODD, loaded_by, on_disk, sized, write_random
@@ -54,6 +56,17 @@ def test_a_load_to_a_device_brings_every_byte(kind: type[Method], name: str, tmp
 
     assert finding.wrong is None
     assert finding.checked == sum(path.stat().st_size for path in paths) - headers_of(paths)
+
+
+@pytest.mark.parametrize("kind", [k for k in [*ON_CPU, *ON_GPU] if k.package != "safetensors"], ids=lambda k: k.name)
+def test_whatever_file_is_valid_is_loaded_right(kind: type[Method], tmp_path: Path) -> None:
+    device = "tests.devices:lazy" if kind.on_gpu else "cpu"
+    for recipe in (recipe for recipe in hostile() if recipe.accepted and not recipe.large):
+        path = on_disk(tmp_path) / recipe.name / "x.safetensors"
+        path.parent.mkdir()
+        recipe.grow(path)
+        if not found_at([str(path)], 1 << 40).skipped:
+            assert loaded_by(kind(), [path], device=device).wrong is None, recipe.name
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])

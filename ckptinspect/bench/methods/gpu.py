@@ -34,7 +34,7 @@ class Landing:
     def __init__(self, device: Device, job: Job) -> None:
         self.device = device
         self.addresses = [device.malloc(target.tensor_bytes) for target in job.targets]
-        poison = memoryview(bytes([job.poison]) * _POISONED)
+        poison = memoryview(bytes([job.poison]) * min(_POISONED, job.tensor_bytes))
         for address, target in zip(self.addresses, job.targets, strict=True):
             for begin in range(0, target.tensor_bytes, _POISONED):
                 device.wait(device.h2d(address + begin, poison[: target.tensor_bytes - begin]))
