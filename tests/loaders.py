@@ -303,3 +303,18 @@ class NoLimit(Dies):
 
     def prepare(self, job: Job) -> Loading:
         raise ValueError("no")
+
+
+class Waits(Dies):
+    """Takes its time before anything is read."""
+
+    name = "waits"
+
+    def prepare(self, job: Job) -> Loading:
+        return _Waiting()
+
+
+class _Waiting(Loading):
+    def load(self, phases: Phases, watch: Watch | None = None) -> Loaded:
+        time.sleep(60)
+        return Streamed(0)

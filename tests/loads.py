@@ -90,7 +90,9 @@ class Silent:
         """Nobody is told."""
 
 
-def ran(paths: Sequence[Path], methods: Sequence[Method], limits: Sequence[Method] = (), **settings: object) -> Outcome:
+def ran(
+    paths: Sequence[Path] | Found, methods: Sequence[Method], limits: Sequence[Method] = (), **settings: object
+) -> Outcome:
     """A run of these methods on these files, on a CPU unless another device is named."""
     known: Mapping[str, object] = {
         "device": "cpu",
@@ -99,5 +101,5 @@ def ran(paths: Sequence[Path], methods: Sequence[Method], limits: Sequence[Metho
         "chunk": 1 << 16,
         "seed": 5,
     } | settings
-    found = found_at([str(path) for path in paths], 1 << 40)
+    found = paths if isinstance(paths, Found) else found_at([str(path) for path in paths], 1 << 40)
     return bench(found, Settings(**known), Silent(), methods, limits)  # type: ignore[arg-type]

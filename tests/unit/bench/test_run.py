@@ -17,6 +17,7 @@ from ckptinspect.bench.methods.link import HostToDevice
 from ckptinspect.bench.methods.mapped import MmapCopy
 from ckptinspect.bench.methods.read import DirectFull, DirectRing, ReadFull, ReadRing
 from ckptinspect.bench.run import Outcome
+from ckptinspect.bench.subject import found_at
 from ckptinspect.bench.summary import Summary, Verdict
 from ckptinspect.bench.verify import Check
 from ckptinspect.errors import UnavailableError
@@ -88,6 +89,26 @@ def test_what_was_warm_is_warm_again_and_what_was_cold_is_left(path: Path, tmp_p
     assert seen == [1.0, 1.0]
 
 
+def test_an_interrupt_gives_the_warmth_back_too(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Impatient:
+        watched = True
+
+        def begin(self, step: object) -> None:
+            """Nothing yet."""
+
+        def tick(self, process: int) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("tests.loads.Silent", Impatient)
+    with readable(path) as descriptor:
+        cache_state.warm(descriptor)
+
+        with pytest.raises(KeyboardInterrupt):
+            ran([path], [loaders.Waits()], caches=(Cache.COLD,))
+
+        assert cache_state.residency_of([descriptor], [file_system_of(descriptor)]).used == 1.0
+
+
 class readable:  # noqa: N801 - reads as a function
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -118,13 +139,17 @@ def test_as_it_is_leaves_the_cache_alone(path: Path) -> None:
 
 
 def test_the_files_are_as_they_were(path: Path) -> None:
-    before, content = path.stat(), path.read_bytes()
+    content = path.read_bytes()
+    found = found_at([str(path)], 1 << 40)
+    # With an access as old as that, whoever reads it next leaves a trace (relatime).
+    os.utime(path, ns=(1, path.stat().st_mtime_ns))
+    before = path.stat()
 
-    ran([path], [ReadRing(), MmapCopy()], LIMITS)
+    ran(found, [ReadRing(), DirectFull(), MmapCopy()], LIMITS)
 
     after = path.stat()
-    assert (after.st_mtime_ns, after.st_ino, after.st_mode, after.st_ctime_ns) == (
-        before.st_mtime_ns, before.st_ino, before.st_mode, before.st_ctime_ns
+    assert (after.st_atime_ns, after.st_mtime_ns, after.st_ino, after.st_mode, after.st_ctime_ns) == (
+        before.st_atime_ns, before.st_mtime_ns, before.st_ino, before.st_mode, before.st_ctime_ns
     )  # fmt: skip
     assert path.read_bytes() == content
     assert os.listdir(path.parent) == [path.name]
