@@ -7,7 +7,7 @@ from collections import deque
 from typing import ClassVar
 
 from ckptinspect.bench.base import Destination, Job, Kept, Loaded, Loading, Method, Phases, Role, Streamed, Watch
-from ckptinspect.bench.methods.gpu import Flight, PinnedRing, ReadPinnedGpu
+from ckptinspect.bench.methods.pinned import Flight, PinnedRing, ReadPinnedGpu
 from ckptinspect.bench.methods.read import Full, Opened, ReadFull, ReadRing, Ring
 from ckptinspect.bench.reading import Stretch
 from ckptinspect.bench.worker import storage_reads
