@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from random import Random
 from typing import NamedTuple, Protocol
 
@@ -196,8 +197,9 @@ class _Run:
 
     def _stopped_early(self, done: int, wanted: int) -> None:
         if done < wanted:
-            budget = f"{self.settings.budget:.0f} s"
-            self.warnings.append(f"stopped after {done} of {wanted} rounds: the budget of {budget} ended (--budget)")
+            minutes = ceil((self._elapsed + (wanted - done) * self.longest) / 60)
+            ended = f"stopped after {done} of {wanted} rounds: the budget of {self.settings.budget:.0f} s ended"
+            self.warnings.append(f"{ended}; all of them take about --budget {minutes}m")
 
     def _warm_up(self) -> list[_Load]:
         """Every method once, and the limits with every number of threads, of which the best is taken."""
