@@ -16,9 +16,22 @@ class Copy:
 
 
 class LazyDevice(Device):
-    """Copies as late as it may: what is changed before that arrives changed. ``gbps`` is the speed of its link."""
+    """Copies as late as it may: what is changed before that arrives changed. ``gbps`` is the speed of its link.
 
-    def __init__(self, *, memory: int = 1 << 40, gbps: float = 1e6, registers: bool = True) -> None:
+    Its memory is never zeros to begin with; behind the first MiB each copy lacks its last ``missing`` bytes.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory: int = 1 << 40,
+        gbps: float = 0.985,
+        link: Link = Link(3, 1),  # noqa: B008 - it is frozen
+        registers: bool = True,
+        missing: int = 0,
+    ) -> None:
+        self.link = link
+        self.missing = missing
         self.memory = memory
         self.gbps = gbps
         self.registers = registers
@@ -32,7 +45,7 @@ class LazyDevice(Device):
         if sum(map(len, self.blocks.values())) + nbytes > self.memory:
             raise UnavailableError("cuMemAlloc failed: CUDA_ERROR_OUT_OF_MEMORY", f"{nbytes} bytes")
         address, self.next = self.next, self.next + nbytes + 4096
-        self.blocks[address] = bytearray(nbytes)
+        self.blocks[address] = bytearray(b"\xcd" * nbytes)
         return address
 
     def host_alloc(self, nbytes: int) -> memoryview:
@@ -63,7 +76,8 @@ class LazyDevice(Device):
         for copy in copies:
             time.sleep(len(copy.memory) / self.gbps / 1e9)
             base, offset = self.block_at(copy.address)
-            self.blocks[base][offset : offset + len(copy.memory)] = copy.memory
+            part = copy.memory[: len(copy.memory) - self.missing] if self.copied > 1 << 20 else copy.memory
+            self.blocks[base][offset : offset + len(part)] = part
             self.copied += len(copy.memory)
 
     def block_at(self, address: int) -> tuple[int, int]:
@@ -77,7 +91,7 @@ class LazyDevice(Device):
         return bytes(self.blocks[base][offset : offset + nbytes])
 
     def facts(self) -> DeviceFacts:
-        return DeviceFacts("lazy device", "0", self.memory, self.memory, link=Link(3, 1))
+        return DeviceFacts("lazy device", "0", self.memory, self.memory, link=self.link)
 
 
 class Registered:
@@ -95,7 +109,12 @@ class Registered:
 
 def lazy() -> Device:
     """A device with a link of 1 GB/s: PCIe of generation 3 with one lane gives 0.985."""
-    return LazyDevice(gbps=0.985)
+    return LazyDevice()
+
+
+def slow() -> Device:
+    """One with a link of 0.25 GB/s, as PCIe of generation 1 with one lane: a tenth of what any memory gives."""
+    return LazyDevice(gbps=0.25, link=Link(1, 1))
 
 
 def small() -> Device:
@@ -103,6 +122,11 @@ def small() -> Device:
     return LazyDevice(memory=1 << 16)
 
 
+def short() -> Device:
+    """One that drops the last byte of a copy."""
+    return LazyDevice(missing=1)
+
+
 def refusing() -> Device:
     """One that cannot page-lock what is mapped to be read only."""
-    return LazyDevice(gbps=0.985, registers=False)
+    return LazyDevice(registers=False)

@@ -6,10 +6,11 @@ import time
 from collections import deque
 from typing import ClassVar
 
-from ckptinspect.bench.base import Destination, Job, Kept, Loaded, Loading, Method, Phases, Streamed, Watch
-from ckptinspect.bench.methods.gpu import Flight, PinnedRing, ReadPinnedGpu
+from ckptinspect.bench.base import Destination, Job, Kept, Loaded, Loading, Method, Phases, Role, Streamed, Watch
+from ckptinspect.bench.methods.pinned import Flight, PinnedRing, ReadPinnedGpu
 from ckptinspect.bench.methods.read import Full, Opened, ReadFull, ReadRing, Ring
 from ckptinspect.bench.reading import Stretch
+from ckptinspect.bench.worker import storage_reads
 
 
 class SkipsOne(ReadFull):
@@ -111,6 +112,30 @@ class _Lazy(Loading):
             return Kept(self.job.tensor_bytes, named(files, data), slice_of)
 
 
+class SlowLazy(Lazy):
+    """The same, and slow about it, as over many small tensors: no speed gives it away."""
+
+    name = "slow-lazy"
+
+    def prepare(self, job: Job) -> Loading:
+        return _SlowLazy(job)
+
+
+class _SlowLazy(_Lazy):
+    def load(self, phases: Phases, watch: Watch | None = None) -> Loaded:
+        time.sleep(0.05)
+        return super().load(phases, watch)
+
+
+class HiddenDirect(ReadFull):
+    """Reads past the page cache and does not say so, as some peers do."""
+
+    name = "hidden-direct"
+
+    def prepare(self, job: Job) -> Loading:
+        return Full(job, direct=True)
+
+
 class ReusesSlots(ReadPinnedGpu):
     """Fills a buffer again while it is still being copied."""
 
@@ -128,8 +153,25 @@ class _Reusing(PinnedRing):
         return flying.popleft().slot
 
 
+class ForgetsTheLast(ReadPinnedGpu):
+    """Does not wait for the last copies: those of as many buffers as the ring has."""
+
+    name = "forgets-the-last"
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def prepare(self, job: Job) -> Loading:
+        return _Forgetting(job)
+
+
+class _Forgetting(PinnedRing):
+    def finish(self, flying: "deque[Flight]") -> None:
+        pass
+
+
 class NeverSyncs(ReadPinnedGpu):
-    """Says that it is done while copies are under way, with buffers enough to wait for none of them."""
+    """Waits for no copy at all, with buffers enough for that, and keeps its device from being asked."""
 
     name = "never-syncs"
 
@@ -149,6 +191,9 @@ class _NotSyncing(PinnedRing):
         self.slots = [filled(self.device.host_alloc(job.chunk), job.poison) for _ in range(enough)]
 
     def finish(self, flying: "deque[Flight]") -> None:
+        pass
+
+    def settle(self) -> None:
         pass
 
 
@@ -229,3 +274,47 @@ class Raises(Dies):
 
     def prepare(self, job: Job) -> Loading:
         raise ValueError("no\n\x1b[31mgood")
+
+
+class WrongWhenWarm(ReadRing):
+    """Right as long as the file has to come from the storage."""
+
+    name = "wrong-when-warm"
+
+    def prepare(self, job: Job) -> Loading:
+        return _WrongWhenWarm(job, direct=False)
+
+
+class _WrongWhenWarm(Ring):
+    def load(self, phases: Phases, watch: Watch | None = None) -> Streamed:
+        before = storage_reads("self")
+        loaded = super().load(phases, watch)
+        if storage_reads("self") == before and watch is None:
+            loaded.nbytes -= 1
+        return loaded
+
+
+class NoLimit(Dies):
+    """A limit that cannot be taken."""
+
+    name = "limit-none"
+    role = Role.LIMIT
+    reads_files = False
+
+    def prepare(self, job: Job) -> Loading:
+        raise ValueError("no")
+
+
+class Waits(Dies):
+    """Takes its time before anything is read."""
+
+    name = "waits"
+
+    def prepare(self, job: Job) -> Loading:
+        return _Waiting()
+
+
+class _Waiting(Loading):
+    def load(self, phases: Phases, watch: Watch | None = None) -> Loaded:
+        time.sleep(60)
+        return Streamed(0)

@@ -25,6 +25,10 @@ ODD: Shapes = {
 """Tensors that begin and end everywhere but where it is convenient."""
 
 
+DROPPED = ("setpriv", "--bounding-set=-fowner,-dac_override,-dac_read_search")
+"""Runs a command as root without what makes root the owner of every file."""
+
+
 def write_random(path: Path, tensors: Shapes, seed: int = 0) -> Path:
     """A safetensors file of random bytes, on the storage."""
     import numpy as np
@@ -86,7 +90,9 @@ class Silent:
         """Nobody is told."""
 
 
-def ran(paths: Sequence[Path], methods: Sequence[Method], limits: Sequence[Method] = (), **settings: object) -> Outcome:
+def ran(
+    paths: Sequence[Path] | Found, methods: Sequence[Method], limits: Sequence[Method] = (), **settings: object
+) -> Outcome:
     """A run of these methods on these files, on a CPU unless another device is named."""
     known: Mapping[str, object] = {
         "device": "cpu",
@@ -95,5 +101,5 @@ def ran(paths: Sequence[Path], methods: Sequence[Method], limits: Sequence[Metho
         "chunk": 1 << 16,
         "seed": 5,
     } | settings
-    found = found_at([str(path) for path in paths], 1 << 40)
+    found = paths if isinstance(paths, Found) else found_at([str(path) for path in paths], 1 << 40)
     return bench(found, Settings(**known), Silent(), methods, limits)  # type: ignore[arg-type]

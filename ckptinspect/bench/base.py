@@ -151,7 +151,10 @@ class Kept(Loaded, Generic[T]):
 
 
 class Loading(ABC):
-    """A load ready to start: imports, contexts and staging buffers are there, nothing of the files has been read."""
+    """A load ready to start: imports, contexts and staging buffers are there, nothing of the files has been read.
+
+    When it has ended none of its files may be mapped any more: what still lies in a map has not been loaded.
+    """
 
     facts: Mapping[str, str] = {}
     """What is worth telling of the way that the bytes took."""
@@ -162,6 +165,9 @@ class Loading(ABC):
 
         Only a load that streams is ever given a ``watch``.
         """
+
+    def settle(self) -> None:  # noqa: B027 - a load on a CPU leaves nothing
+        """Wait for what the load has left under way, if it can leave anything: the harness asks, inside the clock."""
 
 
 class Method(ABC):

@@ -22,6 +22,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 COLD, WARM = 0.01, 0.99
 """Up to which share of the pages a file counts as cold, and from which on as warm."""
 
+_OWN, _OWN_SHARE = 1 << 20, 0.5
+"""What a process may read for itself during a warm load (pages of libraries), in bytes and of what the files have."""
 _CACHESTAT = 451
 _STRETCH = 1 << 32
 _ATTEMPTS = 4
@@ -238,7 +240,7 @@ def _warm(evidence: Evidence) -> Verdict:
         return Verdict("unproven", f"only {_share(before)}")
     if read is None:
         return Verdict("unproven", "/proc/self/io does not tell what was read from the storage")
-    if read > COLD * nbytes:
+    if read > max(COLD * nbytes, min(_OWN, _OWN_SHARE * nbytes)):
         return Verdict("bypasses cache", f"{read / max(nbytes, 1):.0%} of the bytes were read from the storage")
     return Verdict(Cache.WARM)
 
@@ -253,10 +255,11 @@ def mappers_of(descriptors: Sequence[int]) -> list[str]:
     """Other processes that have one of these files mapped, as far as one may see: their pages stay cached."""
     wanted = {(os.fstat(descriptor).st_dev, os.fstat(descriptor).st_ino) for descriptor in descriptors}
     others = (entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid())
-    return [f"process {pid} ({text_in(f'/proc/{pid}/comm') or '?'})" for pid in others if wanted & _mapped_files(pid)]
+    return [f"process {pid} ({text_in(f'/proc/{pid}/comm') or '?'})" for pid in others if wanted & files_mapped_by(pid)]
 
 
-def _mapped_files(process: str) -> set[tuple[int, int]]:
+def files_mapped_by(process: str) -> set[tuple[int, int]]:
+    """Device and inode of every file that a process has mapped; none where one may not see."""
     files = set()
     for line in text_in(f"/proc/{process}/maps").splitlines():
         fields = line.split(maxsplit=5)

@@ -42,15 +42,21 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Timed(msgspec.Struct, frozen=True, tag=True):
-    """A load has ended: wall and processor seconds, bytes moved, faults, and bytes that came from the storage."""
+    """A load has ended: wall and processor seconds, bytes moved, faults, and bytes that came from the storage.
+
+    ``late_seconds`` of the wall seconds went by after the load had called itself done; ``mapped`` where one of its
+    files is still mapped then.
+    """
 
     seconds: float
+    late_seconds: float
     nbytes: int
     phases: dict[str, float]
     cpu_seconds: float
     minor_faults: int
     major_faults: int
     storage_read_bytes: int | None
+    mapped: bool
     facts: dict[str, str]
 
 

@@ -51,12 +51,16 @@ class Gpu(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is going to be run, and what is not."""
+    """What is going to be run, and what is not. ``loads`` are the methods with the state that each is to find."""
 
-    methods: tuple[Method, ...]
+    loads: tuple[tuple[Cache, Method], ...]
     limits: tuple[Method, ...]
     caches: tuple[Cache, ...]
     skipped: tuple[Skipped, ...]
+
+
+NO_GPU = Gpu(None, None, None)
+NOTHING = Plan((), (), (), ())
 
 
 def planned(
@@ -79,8 +83,14 @@ def planned(
             caches.append(cache)
         else:
             skipped.append(Skipped(None, cache, None, why))
+    loads = []
+    for cache, method in ((cache, method) for cache in caches for method in chosen):
+        if (why := _out_of_place(cache, method, gpu, subject)) is None:
+            loads.append((cache, method))
+        elif why:
+            skipped.append(Skipped(method.name, cache, None, why))
     bounds = tuple(limit for limit in limits if not limit.on_gpu or gpu.spec is not None)
-    return Plan(tuple(chosen), bounds, tuple(caches), tuple(skipped))
+    return Plan(tuple(loads), bounds, tuple(caches), tuple(skipped))
 
 
 def _asked(settings: Settings, methods: Sequence[Method]) -> list[Method]:
@@ -122,8 +132,22 @@ def _unfit(method: Method, gpu: Gpu, subject: Subject, *, by_name: bool) -> str 
         return (
             f"the device has {bytes_text(gpu.facts.free)} free, and {bytes_text(subject.tensor_bytes)} are to be loaded"
         )
-    to_gpu = gpu.spec is not None and method.on_gpu
-    return _too_large(0 if to_gpu else method.copies * subject.tensor_bytes)
+    return _too_large(_copied(method, gpu, subject))
+
+
+def _out_of_place(cache: Cache, method: Method, gpu: Gpu, subject: Subject) -> str | None:
+    """Why a method that can be run cannot with the cache in this state; empty where it only makes no sense."""
+    if cache is not Cache.WARM:
+        return None
+    if method.bypasses_cache:
+        return ""
+    # What is loaded must fit beside the cached files, or it pushes them out.
+    return _too_large(subject.nbytes + _copied(method, gpu, subject))
+
+
+def _copied(method: Method, gpu: Gpu, subject: Subject) -> float:
+    """Bytes of memory here that a load takes."""
+    return 0 if gpu.spec is not None and method.on_gpu else method.copies * subject.tensor_bytes
 
 
 def _too_large(nbytes: float) -> str | None:

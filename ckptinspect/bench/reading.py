@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Thread
 from typing import NamedTuple
 
-from ckptinspect.bench.files import ALIGNMENT
+from ckptinspect.bench.files import ALIGNMENT, opened
 from ckptinspect.errors import LayoutError, ShortReadError
 from ckptinspect.header import header_length, parse_header
 from ckptinspect.model import Header
@@ -83,6 +83,15 @@ def read_header(descriptor: int, *, names: bool) -> Header:
     if (fatal := next((defect for defect in header.defects if defect.fatal), None)) is not None:
         raise LayoutError(fatal.message, hint="the file is damaged or was not fetched whole; fetch it again")
     return header
+
+
+def header_at(path: str) -> Header:
+    """The header of the file at this path, with the names of its tensors."""
+    descriptor = opened(path)
+    try:
+        return read_header(descriptor, names=True)
+    finally:
+        os.close(descriptor)
 
 
 def in_threads(number: int, work: Callable[[int], None]) -> None:

@@ -1,8 +1,10 @@
 """Rounds of loads in random order: the cache set for each, the limits taken in every round, the warmth given back."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from random import Random
 from typing import NamedTuple, Protocol
 
@@ -10,16 +12,17 @@ import msgspec
 
 from ckptinspect.bench import cache_state
 from ckptinspect.bench.base import Cache, Job, Method
+from ckptinspect.bench.bounds import LimitSummary, bounds_of, link_of
 from ckptinspect.bench.files import FileSystem
 from ckptinspect.bench.gpu.base import Link
 from ckptinspect.bench.gpu.link import cpus_of
 from ckptinspect.bench.host import Host, host, versions
 from ckptinspect.bench.messages import Describe, Described
 from ckptinspect.bench.methods import LIMITS, all_methods
-from ckptinspect.bench.plan import MOST_ROUNDS, ROUNDS, Gpu, Plan, Settings, planned
+from ckptinspect.bench.plan import MOST_ROUNDS, NO_GPU, NOTHING, ROUNDS, Gpu, Plan, Settings, planned
 from ckptinspect.bench.process import FailedError, Process, Tick
 from ckptinspect.bench.subject import Found, Skipped
-from ckptinspect.bench.summary import LimitSummary, Summary, bounds_of, link_of, settled, summaries
+from ckptinspect.bench.summary import Summary, settled, summaries
 from ckptinspect.bench.trial import FileChangedError, Request, Subject, Trial, measure
 from ckptinspect.bench.tuning import threads_by_bound, threads_for
 from ckptinspect.errors import UnavailableError
@@ -81,12 +84,12 @@ def bench(
     """Measure how fast these files load. Raises UnavailableError where a device was asked for and is not there."""
     offered = all_methods() if methods is None else methods
     bounds = tuple(kind() for kind in LIMITS) if limits is None else limits
-    gpu = _gpu(settings.device)
+    gpu = _gpu(settings.device) if found.targets else NO_GPU
     with Subject(found.targets, found.headers) as subject:
-        plan = planned(settings, subject, gpu, offered, bounds)
+        plan = planned(settings, subject, gpu, offered, bounds) if found.targets else NOTHING
         run = _Run(subject, settings, plan, gpu, progress)
         if found.targets:
-            with _warmth_kept(subject, plan):
+            with _warmth_kept(subject, plan, run.warnings):
                 run.all()
         return Outcome(
             settings=settings,
@@ -100,14 +103,14 @@ def bench(
             summaries=tuple(summaries(run.trials, subject, gpu)),
             skipped=(*found.skipped, *plan.skipped, *run.skipped),
             warnings=(*found.warnings, *run.warnings),
-            versions=versions(method.package for method in (*plan.methods, *plan.limits)),
+            versions=versions(method.package for method in (*(method for _, method in plan.loads), *plan.limits)),
         )
 
 
 def _gpu(device: str) -> Gpu:
     """The device to load to, looked at in a process of its own: a context stays with the process that opens it."""
     if device == "cpu":
-        return Gpu(None, None, None)
+        return NO_GPU
     spec = "cuda:0" if device == "auto" else device
     try:
         with Process() as process:
@@ -119,9 +122,11 @@ def _gpu(device: str) -> Gpu:
 
 
 @contextmanager
-def _warmth_kept(subject: Subject, plan: Plan) -> Iterator[None]:
-    """Whatever of the files was cached before the block is cached again behind it."""
+def _warmth_kept(subject: Subject, plan: Plan, warnings: list[str]) -> Iterator[None]:
+    """Whatever of the files was cached before the block is cached again behind it, as far as one may know it."""
     evicts = Cache.COLD in plan.caches
+    if evicts and subject.residency().used is None:
+        warnings.append("who does not own a file is not told what of it was cached: that is not brought back")
     ranges = [cache_state.cached_ranges(descriptor) if evicts else [] for descriptor in subject.descriptors]
     try:
         yield
@@ -162,7 +167,8 @@ class _Run:
         most = self.settings.rounds or MOST_ROUNDS
         try:
             self._round(0, self._warm_up(), wanted)
-            self.threads = threads_by_bound(self.trials)
+            self.threads = threads_by_bound(self.trials, self.settings.threads)
+            self._missing_limits()
             for number in range(1, most + 1):
                 if number > 1 and self._elapsed + self.longest > self.settings.budget:
                     self._stopped_early(number - 1, wanted)
@@ -178,14 +184,22 @@ class _Run:
                 "stopped: what comes after the change of a file cannot be compared with what came before"
             )
 
+    def _missing_limits(self) -> None:
+        """Say which limits could not be taken: the guard, and the ratios, are without them."""
+        errors = {trial.method: trial.error for trial in self.trials if trial.error is not None}
+        for limit in self.plan.limits:
+            if limit.name in self.failed:
+                self.skipped.append(Skipped(limit.name, None, None, errors[limit.name] or ""))
+
     @property
     def _elapsed(self) -> float:
         return time.monotonic() - self.began
 
     def _stopped_early(self, done: int, wanted: int) -> None:
         if done < wanted:
-            budget = f"{self.settings.budget:.0f} s"
-            self.warnings.append(f"stopped after {done} of {wanted} rounds: the budget of {budget} ended (--budget)")
+            minutes = ceil((self._elapsed + (wanted - done) * self.longest) / 60)
+            ended = f"stopped after {done} of {wanted} rounds: the budget of {self.settings.budget:.0f} s ended"
+            self.warnings.append(f"{ended}; all of them take about --budget {minutes}m")
 
     def _warm_up(self) -> list[_Load]:
         """Every method once, and the limits with every number of threads, of which the best is taken."""
@@ -195,7 +209,12 @@ class _Run:
         ]
 
     def _threads_tried(self, limit: Method) -> tuple[int, ...]:
-        return self.settings.threads if limit.threaded and not limit.on_gpu else self.settings.threads[:1]
+        """The numbers asked for. Memory is also copied by every processor, since a peer may load with as many."""
+        if not limit.threaded:
+            return self.settings.threads[:1]
+        if limit.reads_files:
+            return self.settings.threads
+        return tuple(dict.fromkeys((*self.settings.threads, len(os.sched_getaffinity(0)))))
 
     def _limits(self) -> Iterator[tuple[Cache, Method]]:
         """The limits with the state in which they are taken: those that read no file once, in the last."""
@@ -206,13 +225,8 @@ class _Run:
                 yield Cache.COLD, limit
 
     def _loads(self) -> list[_Load]:
-        loads = [
-            _Load(cache, method, self._threads(method, cache))
-            for cache in self.plan.caches
-            for method in self.plan.methods
-            if not (cache is Cache.WARM and method.bypasses_cache)
-        ]
-        loads += [_Load(cache, limit, self._threads(limit, cache)) for cache, limit in self._limits()]
+        both = (*self.plan.loads, *self._limits())
+        loads = [_Load(cache, method, self._threads(method, cache)) for cache, method in both]
         return [load for load in loads if load.method.name not in self.failed]
 
     def _threads(self, method: Method, cache: Cache) -> int:

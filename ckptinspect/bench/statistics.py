@@ -12,7 +12,8 @@ from statistics import median
 
 import msgspec
 
-CONFIDENCE = 0.95
+_ONE_IN = 20
+"""How often an interval may miss: 95% confidence, in whole numbers, since 2**n is soon too large for another."""
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ def interval_of(values: Sequence[float]) -> Interval | None:
     n, ordered = len(values), sorted(values)
     outside, rank = 0, 0
     # P(fewer than k of n values lie below the median) = sum of C(n, i) / 2**n for i < k
-    while rank < n // 2 and 2 * (outside + comb(n, rank)) <= (1 - CONFIDENCE) * 2**n:
+    while rank < n // 2 and _ONE_IN * 2 * (outside + comb(n, rank)) <= 2**n:
         outside += comb(n, rank)
         rank += 1
     return Interval(ordered[rank - 1], ordered[n - rank]) if rank else None

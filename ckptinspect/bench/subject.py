@@ -86,12 +86,12 @@ def _files(paths: Sequence[str], skipped: list[Skipped]) -> list[str]:
                 raise RefError(what, given, "download it (hf download ORG/NAME) and name its folder")
             checkpoint = open_checkpoint(given, names=False)
         except CkptInspectError as error:
-            skipped.append(Skipped(None, None, given, str(error), error.kind))
+            skipped.append(Skipped(None, None, given, _sentence(error, given), error.kind))
             continue
         for shard in checkpoint.shards:
             path = os.path.join(ref.location, shard.path)
             if shard.error is not None:
-                skipped.append(Skipped(None, None, path, str(shard.error), shard.error.kind))
+                skipped.append(Skipped(None, None, path, _sentence(shard.error, path), shard.error.kind))
             else:
                 files.append(path)
     return files
@@ -121,4 +121,9 @@ def _bearable_holes(descriptor: int, path: str, size: int) -> int:
 
 
 def _sentence(error: CkptInspectError, path: str) -> str:
-    return str(error if error.where is not None else error.at(path))
+    """The error with the whole path in front, of which it may know the end."""
+    where = error.where or ""
+    known = where.partition(": ")[0]
+    if known and (path == known or path.endswith(f"/{known}")):
+        where = where.removeprefix(known).removeprefix(": ")
+    return str(type(error)(error.what, where or None, error.hint).at(path))

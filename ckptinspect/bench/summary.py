@@ -1,29 +1,21 @@
 """What the trials amount to: medians beside the limits, ratios round by round, and what is no load at all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from statistics import median
-from typing import NamedTuple
 
 import msgspec
 
 from ckptinspect.bench.base import Cache, Role
-from ckptinspect.bench.cache_state import COLD, WARM
-from ckptinspect.bench.files import REMOTE
-from ckptinspect.bench.gpu.base import Link
+from ckptinspect.bench.bounds import Bounds, LimitSummary, bounds_of
 from ckptinspect.bench.plan import Gpu
 from ckptinspect.bench.statistics import Comparison, Spread, compared, spread_of
 from ckptinspect.bench.trial import Subject, Trial
-from ckptinspect.bench.tuning import limit_of
 from ckptinspect.text import number_of
 
-TOLERANCE = 1.05
-"""How far above a limit a speed may be before it is impossible rather than lucky."""
 NARROW = 0.05
 """The half-width of a ratio's interval at which more rounds are not worth their time."""
-IMPOSSIBLE = "IMPOSSIBLE: not a load"
 
-_ORDER = ("storage", "memcpy", "h2d", "pcie")
 _BASELINES = ("peer:safetensors", "safetensors-np", "mmap-gpu")
 
 
@@ -33,23 +25,10 @@ class Verdict(StrEnum):
     MEASURED = "measured"
     UNPROVEN = "unproven"
     BYPASSES = "bypasses cache"
-    IMPOSSIBLE = IMPOSSIBLE
+    IMPOSSIBLE = "IMPOSSIBLE: not a load"
+    UNFINISHED = "not finished: copies were under way"
     WRONG = "wrong bytes: speed withheld"
     FAILED = "failed"
-
-
-class LimitSummary(msgspec.Struct, frozen=True):
-    """One bound: its speed in each round (GB/s), and how it was taken."""
-
-    limit: str
-    how: str
-    rounds: dict[int, float]
-    speed: Spread | None
-
-    @property
-    def most(self) -> float:
-        """The best of it that was seen, the warm-up included."""
-        return max(self.rounds.values(), default=0.0)
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -83,112 +62,6 @@ class Summary(msgspec.Struct, frozen=True):
     above_limit: int
 
 
-class Bounds(NamedTuple):
-    """All limits of a run by name, and what it takes to hold a load against them: the size of the files, and
-    whether they lie on another machine.
-    """
-
-    limits: dict[str, LimitSummary]
-    nbytes: int
-    remote: bool
-
-    def of(self, trial: Trial) -> tuple[str, float] | None:
-        """The tightest limit that a proved load is under, measured in the same round."""
-        names = {
-            Cache.COLD: ("storage", "h2d") if trial.on_gpu else ("storage",),
-            Cache.WARM: ("h2d", "memcpy") if trial.on_gpu else ("memcpy",),
-        }.get(Cache(trial.state) if trial.state in set(Cache) else Cache.AS_IS, ())
-        known = [(name, self.limits[name].rounds[trial.round]) for name in names if self._knows(name, trial.round)]
-        return min(known, key=lambda pair: pair[1], default=None)
-
-    def _knows(self, name: str, number: int) -> bool:
-        return name in self.limits and number in self.limits[name].rounds
-
-    def above(self, trial: Trial) -> str | None:
-        """The limit that a load would have broken, by more than noise explains: above the best of it ever seen."""
-        names = ["memcpy", *(("h2d", "pcie") if trial.on_gpu else ())]
-        if _empty_cache(trial) and not self.remote:
-            names.append("storage")
-        speed = trial.gbps or 0.0
-        return next((name for name in names if speed > TOLERANCE * self._most(name) > 0), None)
-
-    def _most(self, name: str) -> float:
-        return self.limits[name].most if name in self.limits else 0.0
-
-    def impossible(self, trial: Trial) -> str | None:
-        """The limit that a load has broken though nothing excuses it.
-
-        Where the kernel counted every byte as read from the storage, the storage was faster for them than when its
-        limit was taken, and the load was one.
-        """
-        name = self.above(trial)
-        return None if name == "storage" and read_it_all(trial, self.nbytes) else name
-
-
-def _empty_cache(trial: Trial) -> bool:
-    used = trial.before.used if trial.before is not None else None
-    return trial.cache == Cache.COLD and used is not None and used <= COLD
-
-
-def read_it_all(trial: Trial, nbytes: int) -> bool:
-    """Whether the kernel counted all of the files as read from the storage for this load."""
-    return trial.storage_read_bytes is not None and trial.storage_read_bytes >= WARM * nbytes
-
-
-def bounds_of(trials: Sequence[Trial], subject: Subject, gpu: Gpu) -> Bounds:
-    """The limits that were measured, and the link's theory."""
-    taken: dict[str, dict[int, tuple[float, str]]] = {}
-    for trial in trials:
-        if trial.role != Role.LIMIT or trial.gbps is None or not _counts(trial, subject.nbytes):
-            continue
-        best = taken.setdefault(limit_of(trial.method), {})
-        best[trial.round] = max(best.get(trial.round, (0.0, "")), (trial.gbps, _how(trial)))
-    found = {name: _limit(name, rounds) for name, rounds in taken.items()}
-    link = link_of(trials, gpu)
-    if link is not None and link.gbps is not None:
-        how = f"theory of PCIe {link.generation} x{link.width}"
-        found["pcie"] = LimitSummary("pcie", how, {0: link.gbps}, None)
-    found = {name: found[name] for name in _ORDER if name in found}
-    return Bounds(found, subject.nbytes, any(system.name in REMOTE for system in subject.file_systems))
-
-
-def _counts(trial: Trial, nbytes: int) -> bool:
-    """Whether a trial of a limit is one: of the storage only where all came from there."""
-    return not trial.method.startswith("limit-storage") or read_it_all(trial, nbytes)
-
-
-def _how(trial: Trial) -> str:
-    if trial.method == "limit-h2d":
-        return "page-locked memory to the device"
-    what = {
-        "limit-storage:direct": "direct reads",
-        "limit-storage:buffered": "buffered reads",
-        "limit-memcpy": "memory copied",
-    }[trial.method]
-    return f"{what}, {trial.threads} thread{'s' * (trial.threads != 1)}"
-
-
-def _limit(name: str, rounds: dict[int, tuple[float, str]]) -> LimitSummary:
-    counted = {number: how for number, (_, how) in rounds.items() if number} or {0: rounds[0][1]}
-    ways = list(counted.values())
-    usual = max(sorted(set(ways)), key=ways.count)
-    speeds = {number: speed for number, (speed, _) in sorted(rounds.items())}
-    return LimitSummary(name, usual, speeds, spread_of([speed for number, speed in speeds.items() if number]))
-
-
-def link_of(trials: Iterable[Trial], gpu: Gpu) -> Link | None:
-    """The link to the device: as it was while it copied; where nobody looked then, at its most."""
-    links = [
-        Link(int(trial.facts["pcie_generation"]), int(trial.facts["pcie_width"]))
-        for trial in trials
-        if "pcie_generation" in trial.facts
-    ]
-    if links or gpu.facts is None or gpu.facts.link is None:
-        return max(links, key=lambda link: link.gbps or 0.0, default=None)
-    link = gpu.facts.link
-    return Link(link.most_generation or link.generation, link.most_width or link.width)
-
-
 def summaries(trials: Sequence[Trial], subject: Subject, gpu: Gpu) -> list[Summary]:
     """Every method in every state, the fastest first."""
     bounds = bounds_of(trials, subject, gpu)
@@ -197,7 +70,12 @@ def summaries(trials: Sequence[Trial], subject: Subject, gpu: Gpu) -> list[Summa
     for trial in trials:
         if trial.role != Role.LIMIT:
             groups.setdefault((trial.cache, trial.method), []).append(trial)
-    made = [_summary(group, _baseline(group[0], groups), bounds, tensors) for group in groups.values()]
+    # A method that has brought wrong bytes once has no speed, whatever state the cache was in.
+    wrong = {trial.method: trial for trial in trials if trial.bytes == "differ"}
+    made = [
+        _summary(group, wrong.get(group[0].method), _baseline(group[0], groups), bounds, tensors)
+        for group in groups.values()
+    ]
     order = list(Cache)
     return sorted(made, key=lambda s: (order.index(Cache(s.cache)), -(s.speed.median if s.speed else 0.0), s.method))
 
@@ -208,11 +86,13 @@ def _baseline(first: Trial, groups: Mapping[tuple[str, str], list[Trial]]) -> Se
     return groups[first.cache, names[0]] if names and names[0] != first.method else ()
 
 
-def _summary(group: Sequence[Trial], baseline: Sequence[Trial], bounds: Bounds, tensors: int) -> Summary:
+def _summary(
+    group: Sequence[Trial], wrong: Trial | None, baseline: Sequence[Trial], bounds: Bounds, tensors: int
+) -> Summary:
     first = group[0]
     counted = [trial for trial in group if trial.round]
     proved = _proved(counted)
-    verdict, why = _verdict(group, proved, bounds)
+    verdict, why = (Verdict.WRONG, wrong.error) if wrong is not None else _verdict(group, proved, bounds)
     kept = proved if verdict is Verdict.MEASURED else []
     under = {trial.round: bound for trial in kept if (bound := bounds.of(trial)) is not None}
     names = [name for name, _ in under.values()]
@@ -237,7 +117,7 @@ def _summary(group: Sequence[Trial], baseline: Sequence[Trial], bounds: Bounds, 
         microseconds_per_tensor=_median([1e6 * t.seconds / tensors for t in kept if t.seconds]),
         threads=(counted or group)[-1].threads,
         destination=first.destination,
-        bytes=_bytes(group),
+        bytes=_bytes(group) if wrong is None else wrong.bytes,
         noisy=sum(trial.contention is not None and trial.contention.noisy for trial in counted),
         above_limit=sum(bounds.above(trial) is not None for trial in kept),
     )
@@ -253,19 +133,19 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def _bytes(group: Sequence[Trial]) -> str:
-    said = {trial.bytes for trial in group}
-    return "differ" if "differ" in said else ("unchecked" if "unchecked" in said else "ok")
+    return "unchecked" if any(trial.bytes == "unchecked" for trial in group) else "ok"
 
 
 def _verdict(group: Sequence[Trial], proved: Sequence[Trial], bounds: Bounds) -> tuple[Verdict, str | None]:
-    if (wrong := next((trial for trial in group if trial.bytes == "differ"), None)) is not None:
-        return Verdict.WRONG, wrong.error
     counted = [trial for trial in group if trial.round] or group
     ran = [trial for trial in counted if trial.gbps is not None]
     if not ran:
         return Verdict.FAILED, next((trial.error for trial in group if trial.error is not None), "it was not run")
     if (limit := _broken(ran, bounds)) is not None:
         return Verdict.IMPOSSIBLE, f"{_speed(ran)}, where {limit.limit} gives {limit.most:.2f} at most"
+    if 2 * sum(trial.late for trial in ran) > len(ran):
+        late = median(trial.late_seconds or 0.0 for trial in ran)
+        return Verdict.UNFINISHED, f"{_speed(ran)}; it called itself done {1e3 * late:.1f} ms before they had ended"
     if proved:
         return Verdict.MEASURED, _failures(counted)
     if all(trial.state == Verdict.BYPASSES for trial in ran):

@@ -21,6 +21,8 @@ from ckptinspect.model import Header
 _SETUP_SECONDS = 300.0
 _SLOWEST = 20e6
 _WARM_ENOUGH = 0.999
+_LATE, _LATE_SHARE = 1e-3, 0.01
+"""How long a device may still be busy after a load, in seconds and as a share of the load."""
 
 
 class FileChangedError(CkptInspectError):
@@ -35,7 +37,8 @@ class Trial(msgspec.Struct, frozen=True):
     ``round`` 0 is the warm-up, which no figure counts; ``order`` is its place among the loads of its round. ``state``
     is what was proved: cold, warm, as-is, ``bypasses cache`` or unproven, with the reason in ``why``. ``seconds`` is
     None where the load failed (``error``) or its bytes were wrong: a speed for the wrong bytes is none.
-    ``bytes`` says ok, differ or unchecked.
+    The last ``late_seconds`` of them went by after the load had called itself done. ``bytes`` says ok, differ or
+    unchecked.
     """
 
     round: int
@@ -49,6 +52,7 @@ class Trial(msgspec.Struct, frozen=True):
     destination: str
     error: str | None = None
     seconds: float | None = None
+    late_seconds: float | None = None
     nbytes: int = 0
     setup_seconds: float | None = None
     phases: dict[str, float] = {}
@@ -70,6 +74,11 @@ class Trial(msgspec.Struct, frozen=True):
     def gbps(self) -> float | None:
         """Bytes of tensors a second, in units of 10**9."""
         return self.nbytes / self.seconds / 1e9 if self.seconds else None
+
+    @property
+    def late(self) -> bool:
+        """Whether it called itself done while copies were under way, by more than a wait for nothing can take."""
+        return bool(self.seconds and self.late_seconds and self.late_seconds > max(_LATE, _LATE_SHARE * self.seconds))
 
     @property
     def on_gpu(self) -> bool:
@@ -184,10 +193,11 @@ def _measured(request: Request, subject: Subject, process: Process, blank: Trial
     done = process.ask(Go(), Timed, max(_SETUP_SECONDS, subject.nbytes / _SLOWEST), tick)
     others = contention.between(counters, contention.reading(), done.cpu_seconds)
     device_after, after = subject.device_reads(), subject.residency()
-    verdict = _verdict(request, subject, Evidence(before, done.storage_read_bytes, subject.nbytes))
+    verdict = _verdict(request, subject, before, done)
     trial = msgspec.structs.replace(
         blank,
         seconds=done.seconds,
+        late_seconds=done.late_seconds,
         nbytes=done.nbytes,
         setup_seconds=ready.seconds,
         phases=done.phases,
@@ -218,12 +228,14 @@ def prepared(cache: Cache, subject: Subject) -> Residency:
     return found
 
 
-def _verdict(request: Request, subject: Subject, evidence: Evidence) -> Verdict:
+def _verdict(request: Request, subject: Subject, before: Residency, done: Timed) -> Verdict:
     if not request.method.reads_files:
         return Verdict(request.cache)
-    used = evidence.before.used
-    stuck = request.cache is Cache.COLD and used is not None and used > cache_state.COLD
+    if done.mapped:
+        return Verdict("unproven", "it leaves a file mapped: its tensors may lie in the map, where no byte has moved")
+    stuck = request.cache is Cache.COLD and before.used is not None and before.used > cache_state.COLD
     mappers = cache_state.mappers_of(subject.descriptors) if stuck else ()
+    evidence = Evidence(before, done.storage_read_bytes, subject.nbytes)
     return cache_state.verdict(request.cache, evidence, subject.file_systems, mappers)
 
 
@@ -251,4 +263,5 @@ def _compared(trial: Trial, subject: Subject, wanted: Sequence[Window], found: L
 
 
 def _withheld(trial: Trial, what: str) -> Trial:
-    return msgspec.structs.replace(trial, bytes="differ", seconds=None, phases={}, cpu_seconds=None, error=what)
+    timeless = msgspec.structs.replace(trial, seconds=None, late_seconds=None, cpu_seconds=None, phases={})
+    return msgspec.structs.replace(timeless, bytes="differ", error=what)

@@ -1,7 +1,7 @@
 """How many threads to load with: settled by the limits in the warm-up, before anything counts."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ckptinspect.bench.base import Cache, Destination, Method, Role
 from ckptinspect.bench.trial import Trial
@@ -37,11 +37,11 @@ def threads_for(method: Method, cache: Cache, known: Mapping[str, int], tried: S
     return number
 
 
-def threads_by_bound(warm_up: Iterable[Trial]) -> dict[str, int]:
-    """For each bound the number of threads to go on with."""
+def threads_by_bound(warm_up: Iterable[Trial], asked: Collection[int]) -> dict[str, int]:
+    """For each bound the number of threads to go on with, of those that were asked for."""
     speeds: dict[str, dict[int, list[float]]] = {}
     for trial in warm_up:
-        if trial.role == Role.LIMIT and trial.gbps is not None and trial.threads is not None:
+        if trial.role == Role.LIMIT and trial.gbps is not None and trial.threads is not None and trial.threads in asked:
             speeds.setdefault(limit_of(trial.method), {}).setdefault(trial.threads, []).append(trial.gbps)
     return {bound: chosen(tried) for bound, tried in speeds.items()}
 

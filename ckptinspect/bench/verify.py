@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +21,7 @@ from ckptinspect.model import Header
 EDGE = 1 << 16
 WINDOW = 1 << 20
 PER = 1 << 26
+_PIECE = 1 << 24
 """A sample has EDGE bytes at each end of a tensor, and WINDOW bytes somewhere for every PER bytes of it."""
 
 
@@ -91,8 +92,7 @@ def digests(loading: Loading, loaded: Loaded, wanted: Sequence[Window], headers:
     """Checksums of the windows from the destination; in the process that has loaded, outside the clock."""
     spans = spans_of(wanted, headers)
     if isinstance(loaded, Kept):
-        pieces = (loaded.piece(window.file, window.tensor, window.begin, window.end) for window in wanted)
-        return [Digest(*span, zlib.crc32(piece)) for span, piece in zip(spans, pieces, strict=True)]
+        return [Digest(*span, _crc_kept(loaded, window)) for span, window in zip(spans, wanted, strict=True)]
     assert isinstance(loaded, Streamed)
     if not wanted:
         return []
@@ -102,6 +102,15 @@ def digests(loading: Loading, loaded: Loaded, wanted: Sequence[Window], headers:
         watcher.whole(left)
     loading.load(Phases(), watcher)
     return watcher.digests
+
+
+def _crc_kept(loaded: Kept[Any], window: Window) -> int:
+    """The checksum of a window, a piece at a time: what comes from a device takes memory here."""
+    crc = 0
+    for begin in range(window.begin, window.end, _PIECE):
+        piece = loaded.piece(window.file, window.tensor, begin, min(begin + _PIECE, window.end))
+        crc = zlib.crc32(piece, crc)
+    return crc
 
 
 class Watcher:
@@ -156,7 +165,7 @@ def compared(descriptors: Sequence[int], wanted: Sequence[Span], found: Sequence
 def _crc(descriptor: int, begin: int, end: int) -> int:
     crc, position = 0, begin
     while position < end:
-        piece = os.pread(descriptor, min(end - position, 1 << 24), position)
+        piece = os.pread(descriptor, min(end - position, _PIECE), position)
         if not piece:
             raise ShortReadError(f"the file ends at byte {position}, before byte {end}")
         crc = zlib.crc32(piece, crc)

@@ -8,14 +8,15 @@ import gc
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import IO, NamedTuple, TypeVar
 
 import msgspec
 
-from ckptinspect.bench.base import Job, Loaded, Loading, Phases, method_at
-from ckptinspect.bench.files import opened, text_in
+from ckptinspect.bench.base import Job, Loaded, Loading, Phases, Target, method_at
+from ckptinspect.bench.cache_state import files_mapped_by
+from ckptinspect.bench.files import text_in
 from ckptinspect.bench.gpu.base import opened_device
 from ckptinspect.bench.messages import (
     Answer,
@@ -30,10 +31,9 @@ from ckptinspect.bench.messages import (
     Ready,
     Timed,
 )
-from ckptinspect.bench.reading import read_header
+from ckptinspect.bench.reading import header_at
 from ckptinspect.bench.verify import digests
 from ckptinspect.errors import CkptInspectError
-from ckptinspect.model import Header
 from ckptinspect.text import escaped
 
 Q = TypeVar("Q", Prepare, Go, Look)
@@ -68,29 +68,39 @@ def storage_reads(process: str | int) -> int | None:
     return None
 
 
-def timed(loading: Loading) -> tuple[Timed, Loaded]:
-    """Run a load under the clock."""
+def timed(loading: Loading, targets: Sequence[Target]) -> tuple[Timed, Loaded]:
+    """Run a load under the clock, which only stops when nothing of it is under way any more."""
     phases = Phases()
     gc.collect()
     gc.disable()
     before = _counters()
     begin = perf_counter()
     loaded = loading.load(phases)
-    seconds = perf_counter() - begin
+    returned = perf_counter()
+    loading.settle()
+    end = perf_counter()
     after = _counters()
     gc.enable()
     read = None if after.read is None or before.read is None else after.read - before.read
     figures = Timed(
-        seconds=seconds,
+        seconds=end - begin,
+        late_seconds=end - returned,
         nbytes=loaded.nbytes,
         phases=phases.seconds,
         cpu_seconds=after.cpu - before.cpu,
         minor_faults=after.minor - before.minor,
         major_faults=after.major - before.major,
         storage_read_bytes=read,
+        mapped=_still_mapped(targets),
         facts=dict(loading.facts),
     )
     return figures, loaded
+
+
+def _still_mapped(targets: Sequence[Target]) -> bool:
+    """Whether a file of the load is mapped here, and not only by something that waits to be collected."""
+    gc.collect()
+    return not files_mapped_by("self").isdisjoint((t.identity.device, t.identity.inode) for t in targets)
 
 
 def answers(questions: Iterator[Question]) -> Iterator[Answer]:
@@ -104,24 +114,16 @@ def answers(questions: Iterator[Question]) -> Iterator[Answer]:
     loading = _prepared(job)
     yield Ready(perf_counter() - begin)
     _expected(next(questions), Go)
-    figures, loaded = timed(loading)
+    figures, loaded = timed(loading, job.targets)
     yield figures
     wanted = _expected(next(questions), Look).windows
-    yield Looked(tuple(digests(loading, loaded, wanted, [_header(target.path) for target in job.targets])))
+    yield Looked(tuple(digests(loading, loaded, wanted, [header_at(target.path) for target in job.targets])))
 
 
 def _prepared(job: Job) -> Loading:
     if job.cpus:
         os.sched_setaffinity(0, job.cpus)
     return method_at(job.method).prepare(job)
-
-
-def _header(path: str) -> Header:
-    descriptor = opened(path)
-    try:
-        return read_header(descriptor, names=True)
-    finally:
-        os.close(descriptor)
 
 
 def _expected(question: Question, kind: type[Q]) -> Q:

@@ -85,10 +85,12 @@ def run(
     """
     if sys.platform != "linux":
         raise UnavailableError("bench needs Linux: it proves the state of the page cache by what Linux tells of it")
-    from ckptinspect.cli.benching import drawn, finished, measured, settings_of
+    from ckptinspect.cli.benching import check_drawable, draw, finished, measured, settings_of
 
-    report, outcome = measured(paths or [], synthetic, dir, settings_of(asked), quiet=writer.quiet)
     if plot is not None:
-        drawn(report, plot)
+        check_drawable(plot)
+    report, outcome = measured(paths or [], synthetic, dir, settings_of(asked), quiet=writer.quiet)
     writer.write(report)
+    if plot is not None:
+        draw(report, plot)
     return finished(outcome)

@@ -2,10 +2,11 @@
 
 import os
 import re
+import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Self
 
 from ckptinspect.bench import units
@@ -20,6 +21,7 @@ from ckptinspect.cli.bench import Asked
 from ckptinspect.cli.main import FORMAT, PARTIAL, SOURCE, USAGE
 from ckptinspect.cli.output import write_whole
 from ckptinspect.errors import RefError
+from ckptinspect.report import plot
 from ckptinspect.report.bench import bench_report
 from ckptinspect.report.document import Plot, Report
 from ckptinspect.text import bytes_text, escaped, quoted
@@ -27,7 +29,7 @@ from ckptinspect.text import bytes_text, escaped, quoted
 _CODES = {"usage": USAGE, "source": SOURCE, "format": FORMAT}
 _DEVICE = re.compile(r"auto|cpu|cuda(?::[0-9]{1,3})?")
 _MOST_THREADS = 16
-_TOLD = 20
+_TOLD = 3
 
 
 def settings_of(asked: Asked) -> Settings:
@@ -89,7 +91,7 @@ def measured(
     if (synthetic is None) == (not paths):
         what = "name files to measure, or a --synthetic SIZE" if not paths else "either files or --synthetic, not both"
         raise RefError(what, hint="see ckptinspect bench --help")
-    with ExitStack() as until, _Line(quiet=quiet) as line:
+    with unwinding(), ExitStack() as until, _Line(quiet=quiet) as line:
         if synthetic is not None:
             size = units.size(synthetic, "--synthetic")
             line.say(f"writing {bytes_text(size)} of random bytes")
@@ -98,25 +100,48 @@ def measured(
         return bench_report(outcome), outcome
 
 
-def drawn(report: Report, path: str) -> None:
-    """Write the plots to a file."""
-    from ckptinspect.report import plot
+@contextmanager
+def unwinding() -> Iterator[None]:
+    """A request to end (SIGTERM, SIGHUP) unwinds as an interrupt does: files made are deleted, warmth is given back.
 
-    plots = [block for block in report.blocks if isinstance(block, Plot)]
-    if path.endswith(".png"):
-        write_whole(path, plot.png(plots))
-    elif path.endswith(".svg"):
-        write_whole(path, plot.page(plots).encode())
-    else:
+    What somebody else takes care of, or ignores (nohup), is left to them.
+    """
+
+    def ended(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, ended)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def check_drawable(path: str) -> None:
+    """Raise before a long run what would be raised behind it: for a picture of no kind, or one that cannot be drawn."""
+    if not path.endswith((".png", ".svg")):
         raise RefError("a plot is an .svg or a .png", "--plot", f"call it {os.path.basename(path)}.svg")
+    if path.endswith(".png"):
+        plot.need_matplotlib()
+
+
+def draw(report: Report, path: str) -> None:
+    """Write the plots to a file, if anything was measured."""
+    if plots := [block for block in report.blocks if isinstance(block, Plot)]:
+        write_whole(path, plot.png(plots) if path.endswith(".png") else plot.page(plots).encode())
+    else:
+        sys.stderr.write("note: nothing was measured, so there is nothing to draw\n")
 
 
 def finished(outcome: Outcome) -> int:
     """Say which files could not be measured; the exit code."""
     files = [item for item in outcome.skipped if item.path is not None]
     for item in files[:_TOLD]:
-        told = item.reason if item.reason.startswith(item.path or "") else f"{item.path}: {item.reason}"
-        sys.stderr.write(f"error: {escaped(told)}\n")
+        told = item.reason.removeprefix(f"{item.path}: ")
+        sys.stderr.write(f"error: {escaped(f'{item.path}: {told}')}\n")
     if len(files) > _TOLD:
         sys.stderr.write(f"error: {len(files) - _TOLD} more files could not be measured\n")
     wrong = any(trial.bytes == "differ" for trial in outcome.trials)

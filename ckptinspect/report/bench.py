@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ckptinspect.bench.base import Cache, Destination
+from ckptinspect.bench.bounds import TOLERANCE
 from ckptinspect.bench.run import Outcome
 from ckptinspect.bench.statistics import Comparison
-from ckptinspect.bench.summary import TOLERANCE, Verdict
+from ckptinspect.bench.summary import Verdict
 from ckptinspect.report import v1_bench as v1
 from ckptinspect.report.bench_data import bench_data
 from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Plot, Report, Series, Table
@@ -18,6 +19,9 @@ _TITLES = {
     Cache.AS_IS: "As it was: the page cache untouched",
 }
 _BYTES = {"unchecked": "–"}
+_FILES = 5
+_LITTLE = 1 << 26
+"""Bytes that a load from memory takes a few milliseconds for, which is what anything else takes as well."""
 _LIMIT_COLUMNS = (
     Column("limit", Format.NAME),
     Column("GB/s", Format.DECIMAL),
@@ -35,11 +39,11 @@ def bench_report(outcome: Outcome) -> Report:
 
 
 def _title(data: v1.BenchData) -> str:
-    names = few([os.path.basename(file.path) for file in data.file.files], 1) or "nothing to load"
-    system = data.host.storage[0] if data.host.storage else None
+    if not data.file.files:
+        return "nothing to load"
+    names = few([os.path.basename(file.path) for file in data.file.files], 1)
     parts = [f"{names}: {bytes_text(data.file.tensor_bytes)}, {number_of(data.file.tensors, 'tensor')}"]
-    if system is not None:
-        parts.append(f"{system.file_system}{f' on {system.device}' if system.device else ''}")
+    parts += [f"{s.file_system}{f' on {s.device}' if s.device else ''}" for s in data.host.storage[:1]]
     if data.gpu is not None:
         parts.append(data.gpu.name)
     rounds = max((trial.round for trial in data.trials), default=0)
@@ -134,14 +138,30 @@ def _plot(cache: Cache, rows: Sequence[v1.MethodData], data: v1.BenchData) -> Pl
 
 
 def _absent(skipped: Sequence[v1.SkippedData]) -> list[str]:
-    """What was not measured, a line for each reason."""
+    """What was not measured, a line for each reason; of files the first few."""
     by_reason: dict[str, list[str]] = {}
+    of_files: dict[str, list[str]] = {}
     for item in skipped:
-        by_reason.setdefault(item.reason, []).append(item.method or item.cache or item.path or "")
-    return [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+        if item.path is None:
+            by_reason.setdefault(item.reason, []).append(_what(item))
+        else:
+            of_files.setdefault(item.reason.removeprefix(f"{item.path}: "), []).append(item.path)
+    files = [f"{few(paths, 2)}: {reason}" for reason, paths in of_files.items()]
+    if rest := sum(map(len, [*of_files.values()][_FILES:])):
+        files[_FILES:] = [f"and {number_of(rest, 'more file')}: -f json has them all"]
+    return files + [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+
+
+def _what(item: v1.SkippedData) -> str:
+    if item.method is None:
+        return item.cache or ""
+    return item.method if item.cache is None else f"{item.method} ({item.cache})"
 
 
 def _notes(data: v1.BenchData) -> Iterator[str]:
+    if data.summary and data.file.tensor_bytes < _LITTLE:
+        size = bytes_text(data.file.tensor_bytes)
+        yield f"{size} is little: largely the opening of files and the start of threads was measured"
     noisy = [row for row in data.summary if row.noisy]
     if noisy:
         loads, rounds = sum(row.noisy for row in noisy), sum(row.rounds for row in data.summary)

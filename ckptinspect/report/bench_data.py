@@ -2,12 +2,13 @@
 
 from statistics import median
 
+from ckptinspect.bench.bounds import LimitSummary
 from ckptinspect.bench.cache_state import Residency
 from ckptinspect.bench.contention import Contention
 from ckptinspect.bench.run import Outcome
 from ckptinspect.bench.statistics import Spread
 from ckptinspect.bench.subject import Skipped
-from ckptinspect.bench.summary import LimitSummary, Summary
+from ckptinspect.bench.summary import Summary
 from ckptinspect.bench.trial import Trial
 from ckptinspect.report import v1_bench as v1
 
@@ -115,6 +116,7 @@ def _trial(trial: Trial) -> v1.TrialData:
         destination=trial.destination,
         error=trial.error,
         seconds=trial.seconds,
+        late_seconds=trial.late_seconds,
         moved_bytes=trial.nbytes,
         gbps=trial.gbps,
         setup_seconds=trial.setup_seconds,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from itertools import accumulate
 from math import ceil, log10
@@ -90,14 +91,18 @@ def ticks_for(values: Sequence[float]) -> list[float]:
     return [round(step * number, 10) for number in range(ceil(most / step) + 1)]
 
 
+def need_matplotlib() -> None:
+    """Raise UnavailableError where a PNG cannot be drawn."""
+    if find_spec("matplotlib") is None:
+        what = "a PNG takes matplotlib, which is not installed"
+        raise UnavailableError(what, hint="pip install matplotlib, or write an .svg or -f html")
+
+
 def png(plots: Sequence[Plot]) -> bytes:
     """The plots below each other as a PNG. Raises UnavailableError where matplotlib is not there."""
-    try:
-        agg = import_module("matplotlib.backends.backend_agg")
-        figures = import_module("matplotlib.figure")
-    except ImportError:
-        what = "a PNG takes matplotlib, which is not installed"
-        raise UnavailableError(what, hint="pip install matplotlib, or write an .svg or -f html") from None
+    need_matplotlib()
+    agg = import_module("matplotlib.backends.backend_agg")
+    figures = import_module("matplotlib.figure")
     rows = [max(len(plot.series), 1) for plot in plots]
     figure = figures.Figure(figsize=(9, 0.9 * len(plots) + 0.32 * sum(rows)), dpi=150, layout="constrained")
     agg.FigureCanvasAgg(figure)

@@ -123,7 +123,8 @@ class TrialData(msgspec.Struct, frozen=True):
 
     ``round`` 0 is the warm-up, which no figure counts. ``cache`` is the state asked for, ``state`` the one proved:
     cold, warm, as-is, ``bypasses cache`` or unproven, with the reason in ``why``. ``seconds`` and ``gbps`` are None
-    where the load failed or brought wrong bytes. ``bytes`` is ok, differ or unchecked.
+    where the load failed or brought wrong bytes; the last ``late_seconds`` of them went by after the load had called
+    itself done. ``bytes`` is ok, differ or unchecked.
     """
 
     round: int
@@ -139,6 +140,7 @@ class TrialData(msgspec.Struct, frozen=True):
     destination: str
     error: str | None
     seconds: float | None
+    late_seconds: float | None
     moved_bytes: int
     gbps: float | None
     setup_seconds: float | None
@@ -160,10 +162,10 @@ class TrialData(msgspec.Struct, frozen=True):
 class MethodData(msgspec.Struct, frozen=True):
     """One method in one state of the cache.
 
-    ``verdict`` is measured, unproven, ``bypasses cache``, failed, ``wrong bytes: speed withheld`` or ``IMPOSSIBLE: not
-    a load``; ``speed`` (GB/s) is there where it was measured. ``of_limit`` and ``versus_baseline`` are ratios round
-    by round; ``limit_comparison`` and ``comparison`` say what they show: faster, slower, ``no difference shown`` or
-    ``too few rounds``.
+    ``verdict`` is measured, unproven, ``bypasses cache``, failed, ``wrong bytes: speed withheld``, ``IMPOSSIBLE: not a
+    load`` or ``not finished: copies were under way``; ``speed`` (GB/s) is there where it was measured. ``of_limit`` and
+    ``versus_baseline`` are ratios round by round; ``limit_comparison`` and ``comparison`` say what they show: faster,
+    slower, ``no difference shown`` or ``too few rounds``.
     """
 
     method: str

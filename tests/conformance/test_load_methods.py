@@ -1,5 +1,6 @@
 """What every load method promises: the right bytes, all of them, nothing imported before it is wanted."""
 
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -7,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ckptinspect.bench.base import Method, Role, method_at
+from ckptinspect.bench.base import Destination, Method, Role, method_at
 from ckptinspect.bench.methods import LIMITS, METHODS, all_methods
+from ckptinspect.bench.methods.peers import check_names_differ
+from ckptinspect.bench.subject import found_at
 from ckptinspect.errors import UnavailableError
+from fixtures.build import hostile
 from tests.e2e.command import ROOT
 from tests.folders import Shapes
 from tests.loads import ODD, loaded_by, on_disk, sized, write_random
@@ -54,6 +58,17 @@ def test_a_load_to_a_device_brings_every_byte(kind: type[Method], name: str, tmp
     assert finding.checked == sum(path.stat().st_size for path in paths) - headers_of(paths)
 
 
+@pytest.mark.parametrize("kind", [k for k in [*ON_CPU, *ON_GPU] if k.package != "safetensors"], ids=lambda k: k.name)
+def test_whatever_file_is_valid_is_loaded_right(kind: type[Method], tmp_path: Path) -> None:
+    device = "tests.devices:lazy" if kind.on_gpu else "cpu"
+    for recipe in (recipe for recipe in hostile() if recipe.accepted and not recipe.large):
+        path = on_disk(tmp_path) / recipe.name / "x.safetensors"
+        path.parent.mkdir()
+        recipe.grow(path)
+        if not found_at([str(path)], 1 << 40).skipped:
+            assert loaded_by(kind(), [path], device=device).wrong is None, recipe.name
+
+
 @pytest.mark.parametrize("threads", [1, 2, 7])
 @pytest.mark.parametrize("kind", [kind for kind in [*ON_CPU, *ON_GPU] if kind.threaded], ids=lambda kind: kind.name)
 def test_the_number_of_threads_changes_nothing_but_the_speed(kind: type[Method], threads: int, tmp_path: Path) -> None:
@@ -64,15 +79,27 @@ def test_the_number_of_threads_changes_nothing_but_the_speed(kind: type[Method],
 
 
 @pytest.mark.parametrize("kind", PEERS, ids=lambda kind: kind.name)
-def test_a_peer_brings_every_byte_where_it_is_installed(kind: type[Method], tmp_path: Path) -> None:
+def test_a_peer_brings_every_byte_or_says_what_it_lacks(kind: type[Method], tmp_path: Path) -> None:
     method = kind()
-    if (why := method.unavailable()) is not None:
-        pytest.skip(why)
-    if not method.on_cpu:
-        pytest.skip("it loads to a GPU")
-    paths = [write_random(on_disk(tmp_path) / "a.safetensors", sized(3_000_000))]
+    shapes: list[Shapes] = [sized(3_000_000), {"other": ("F16", (70, 1001))}]
+    paths = [write_random(on_disk(tmp_path) / f"{n}.safetensors", shapes[n], seed=n) for n in (0, 1)]
 
-    assert loaded_by(method, paths).wrong is None
+    if (why := method.unavailable()) is not None:
+        assert re.fullmatch(r"\w+ is not installed: pip install \S+|safetensors 0\.8\S* has no prefetch: .*", why)
+    elif method.on_cpu:
+        assert loaded_by(method, paths).wrong is None
+    else:
+        assert (method.on_gpu, method.destination) == (True, Destination.DEVICE)
+
+
+def test_a_peer_that_does_not_tell_files_apart_is_given_no_name_twice(tmp_path: Path) -> None:
+    same = [str(write_random(tmp_path / f"{n}.safetensors", sized(4096), seed=n)) for n in (0, 1)]
+    other = str(write_random(tmp_path / "other.safetensors", {"other": ("U8", (1,))}))
+
+    check_names_differ([same[0], other])
+    with pytest.raises(UnavailableError) as raised:
+        check_names_differ([*same, other])
+    assert str(raised.value) == "two of the files have a tensor 'layers.0.weight', and it does not tell files apart"
 
 
 def test_a_dtype_that_numpy_lacks_is_a_reason_and_what_brings_it(tmp_path: Path) -> None:
@@ -115,10 +142,7 @@ def test_to_ask_whether_a_method_is_there_imports_nothing_heavy() -> None:
     assert ran.stdout == "[]\n"
 
 
-def test_what_is_missing_is_named_with_what_brings_it() -> None:
-    for kind in PEERS:
-        why = kind().unavailable()
-        assert why is None or "pip install" in why or "0.9" in why
+def test_a_load_to_a_gpu_says_what_it_lacks() -> None:
     if find_spec("cuda") is None:
         (gds,) = (kind for kind in OURS if kind.name == "gds")
         assert gds().unavailable() == "cuda-bindings is not installed: pip install 'ckptinspect[cuda]'"

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,14 +31,18 @@ def ckptinspect(
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
     alphabet: str = "utf-8",
+    under: Sequence[str] = (),
 ) -> Ran:
-    """Run ``python -m ckptinspect``; its output must be text in that alphabet and its errors no traceback."""
+    """Run ``python -m ckptinspect``; its output must be text in that alphabet and its errors no traceback.
+
+    ``under`` is a command that runs another: ``setpriv …``, ``unshare …``.
+    """
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "COLUMNS", "NO_COLOR"))}
     clean |= {"HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(ROOT), **(environment or {})}
     if columns:
         clean["COLUMNS"] = str(columns)
     ran = subprocess.run(
-        [sys.executable, "-m", "ckptinspect", *map(str, arguments)],
+        [*under, sys.executable, "-m", "ckptinspect", *map(str, arguments)],
         capture_output=True,
         timeout=120,
         cwd=cwd,

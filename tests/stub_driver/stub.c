@@ -23,6 +23,7 @@ typedef struct { uintptr_t begin, end; } Range;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Copy copies[1 << 16];
 static size_t started, done;
+size_t stub_under_way(void) { return started - done; }
 static Range locked[4096];
 static size_t locked_count, used;
 
@@ -148,7 +149,12 @@ int cuGetProcAddress_v2(const char *symbol, void **found, int version, uint64_t 
     return *found ? SUCCESS : NOT_FOUND;
 }
 
-/* NVML: a link of generation 5 with 16 lanes; at rest, before anything was copied, generation 1. */
+/* NVML: a link of generation 5 with 16 lanes; of generation 1 while nothing is being copied, as real ones rest. */
+static int copies_now(void) {
+    void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+    size_t (*under_way)(void) = driver ? (size_t (*)(void))dlsym(driver, "stub_under_way") : NULL;
+    return under_way && under_way() > 0;
+}
 int nvmlInitWithFlags(unsigned flags) { return 0; }
 int nvmlInit_v2(void) { return 0; }
 const char *nvmlErrorString(int error) { return "stub"; }
@@ -157,7 +163,7 @@ int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **device) {
     *device = (void *)0x30;
     return strcasecmp(bus, "0000:c1:00.0") ? 6 : 0;
 }
-int nvmlDeviceGetCurrPcieLinkGeneration(void *device, unsigned *value) { *value = 5; return 0; }
+int nvmlDeviceGetCurrPcieLinkGeneration(void *device, unsigned *value) { *value = copies_now() ? 5 : 1; return 0; }
 int nvmlDeviceGetCurrPcieLinkWidth(void *device, unsigned *value) { *value = 16; return 0; }
 int nvmlDeviceGetMaxPcieLinkGeneration(void *device, unsigned *value) { *value = 5; return 0; }
 int nvmlDeviceGetMaxPcieLinkWidth(void *device, unsigned *value) { *value = 16; return 0; }

@@ -1,7 +1,7 @@
 """The load methods, one file each kind: to add one, write its file and its line here."""
 
 from ckptinspect.bench.base import Method
-from ckptinspect.bench.methods.gpu import DirectPinnedGpu, Gds, MmapGpu, MmapRegisteredGpu, ReadPinnedGpu
+from ckptinspect.bench.methods.gpu import Gds, MmapGpu, MmapRegisteredGpu
 from ckptinspect.bench.methods.limits import Memcpy, StorageBuffered, StorageDirect
 from ckptinspect.bench.methods.link import HostToDevice
 from ckptinspect.bench.methods.mapped import MmapCopy, MmapPopulateCopy
@@ -13,6 +13,7 @@ from ckptinspect.bench.methods.peers import (
     SafetensorsTorch,
     TorchMmap,
 )
+from ckptinspect.bench.methods.pinned import DirectPinnedGpu, ReadPinnedGpu
 from ckptinspect.bench.methods.read import DirectFull, DirectRing, ReadFull, ReadRing
 from ckptinspect.bench.methods.reference import SafetensorsNumpy
 

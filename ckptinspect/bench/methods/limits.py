@@ -2,10 +2,11 @@
 
 import os
 import time
+from itertools import cycle
 from typing import ClassVar
 
 from ckptinspect.bench.base import Destination, Job, Loaded, Loading, Method, Phases, Role, Streamed, Watch
-from ckptinspect.bench.files import opened
+from ckptinspect.bench.files import ALIGNMENT, opened
 from ckptinspect.bench.reading import (
     aligned_up,
     filled,
@@ -17,6 +18,7 @@ from ckptinspect.bench.reading import (
 )
 
 _MEMORY = 1 << 30
+_BLOCK = 1 << 20
 _LEAST_SECONDS = 0.2
 
 
@@ -71,7 +73,7 @@ class _Raw(Loading):
 
 
 class Memcpy(_Limit):
-    """Memory copied out of a large buffer into small ones: the pattern of every load from a full page cache."""
+    """Memory as large as the files, up to 1 GiB, copied into small buffers: what a load from a full page cache does."""
 
     name = "limit-memcpy"
     reads_files = False
@@ -86,30 +88,28 @@ class _Copies(Loading):
 
         from ckptinspect.bench.memory import available
 
-        self.threads = job.threads
-        # A destination that stays in the processor's cache is the fastest that there is.
-        self.block = min(job.chunk, 1 << 20)
-        room = available() or _MEMORY
-        source = filled(memory_of(max(self.block, min(_MEMORY, room // 8) // self.block * self.block)), job.poison)
-        self.source = np.frombuffer(source, np.uint8)
+        # A small file may stay in the processor's cache, so the source is no larger than the files are; and a
+        # destination that stays there is the fastest that there is.
+        size = max(ALIGNMENT, min(_MEMORY, (available() or _MEMORY) // 8, job.tensor_bytes))
+        self.block = min(job.chunk, _BLOCK, size)
+        self.source = np.frombuffer(filled(memory_of(size), job.poison), np.uint8)
         self.slots = [np.frombuffer(filled(memory_of(self.block), 0), np.uint8) for _ in range(job.threads)]
 
     def load(self, phases: Phases, watch: Watch | None = None) -> Loaded:
-        begin = time.perf_counter()
-        moved = 0
-        with phases("io"):
-            while time.perf_counter() - begin < _LEAST_SECONDS:
-                moved += self._once()
-        return Streamed(moved)
-
-    def _once(self) -> int:
         import numpy as np
 
-        parts = shared(stretches([(0, 0, self.source.nbytes)], self.block))
+        until = time.perf_counter() + _LEAST_SECONDS
+        # One iterator for all threads, which start once: a small source is copied many times over.
+        parts = cycle(range(0, self.source.nbytes, self.block))
+        moved = [0] * len(self.slots)
 
         def copy(index: int) -> None:
-            for _, begin, end in parts:
-                np.copyto(self.slots[index][: end - begin], self.source[begin:end])
+            slot = self.slots[index]
+            while time.perf_counter() < until:
+                part = self.source[(begin := next(parts)) : begin + self.block]
+                np.copyto(slot[: part.nbytes], part)
+                moved[index] += part.nbytes
 
-        in_threads(self.threads, copy)
-        return self.source.nbytes
+        with phases("io"):
+            in_threads(len(self.slots), copy)
+        return Streamed(sum(moved))

@@ -10,7 +10,6 @@ from ckptinspect.bench.gpu.link import throttling
 from ckptinspect.bench.reading import filled
 
 _SLOTS = 4
-_LEAST_BYTES = 1 << 30
 _LEAST_SECONDS = 0.2
 
 
@@ -57,10 +56,13 @@ class _Copies(Loading):
         moved, begin = 0, time.perf_counter()
         flying = deque(self._started())
         with phases("h2d"):
-            while moved < _LEAST_BYTES or time.perf_counter() - begin < _LEAST_SECONDS:
+            while time.perf_counter() - begin < _LEAST_SECONDS:
                 for address, slot in zip(self.addresses, self.slots, strict=True):
                     self.device.wait(flying.popleft())
                     moved += slot.nbytes
                     flying.append(self.device.h2d(address, slot))
             self.device.wait()
         return Streamed(moved + sum(slot.nbytes for slot in self.slots))
+
+    def settle(self) -> None:
+        self.device.wait()

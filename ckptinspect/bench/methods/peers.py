@@ -3,6 +3,7 @@
 A tensor counts as loaded once it owns memory of its own: a lazy map is copied, on a CPU as well.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,9 @@ from typing import Any, ClassVar
 
 from ckptinspect.bench.base import Buffer, Destination, Job, Kept, Loading, Method, Phases, Role, Watch
 from ckptinspect.bench.methods.read import Opened
+from ckptinspect.bench.reading import header_at
+from ckptinspect.errors import UnavailableError
+from ckptinspect.text import quoted
 
 _EXTRA = "pip install 'ckptinspect[peers]'"
 
@@ -61,13 +65,13 @@ class _TorchLoading(Loading):
         held = {id(file): file for file in files}.values()
         return Kept(sum(t.numel() * t.element_size() for file in held for t in file.values()), files, self._bytes)
 
-    def tensors(self, phases: Phases) -> list[Mapping[str, Any]]:
-        """The tensors of each file; one and the same mapping where the peer does not tell files apart."""
-        raise NotImplementedError
+    def settle(self) -> None:
+        if self.job.device != "cpu":
+            self.torch.cuda.synchronize()
 
-    def together(self, pairs: Iterable[tuple[str, Any]]) -> list[Mapping[str, Any]]:
-        """One mapping for all files."""
-        return [dict(pairs)] * len(self.job.targets)
+    def tensors(self, phases: Phases) -> list[Mapping[str, Any]]:
+        """The tensors of each file."""
+        raise NotImplementedError
 
     @property
     def paths(self) -> list[str]:
@@ -78,6 +82,25 @@ class _TorchLoading(Loading):
         flat = tensor.detach().contiguous().reshape(-1).view(self.torch.uint8)
         data: bytes = flat[begin:end].cpu().numpy().tobytes()
         return data
+
+
+class _TogetherLoading(_TorchLoading):
+    """A load that does not tell files apart: the names of their tensors must differ."""
+
+    def __init__(self, job: Job) -> None:
+        check_names_differ(target.path for target in job.targets)
+        super().__init__(job)
+
+    def together(self, pairs: Iterable[tuple[str, Any]]) -> list[Mapping[str, Any]]:
+        """One mapping, for every file the same."""
+        return [dict(pairs)] * len(self.job.targets)
+
+
+def check_names_differ(paths: Iterable[str]) -> None:
+    """Raise UnavailableError where two files have a tensor of the same name."""
+    names = Counter(tensor.name for path in paths for tensor in header_at(path).tensors)
+    if (twice := next((name for name, times in names.items() if times > 1), None)) is not None:
+        raise UnavailableError(f"two of the files have a tensor {quoted(twice)}, and it does not tell files apart")
 
 
 class _Safetensors(_TorchLoading):
@@ -137,7 +160,7 @@ class SafetensorsPrefetch(_Peer):
         return None
 
 
-class _FastSafetensors(_TorchLoading):
+class _FastSafetensors(_TogetherLoading):
     modules = ("fastsafetensors",)
 
     def tensors(self, phases: Phases) -> list[Mapping[str, Any]]:
@@ -158,7 +181,7 @@ class FastSafetensors(_Peer):
     loading = _FastSafetensors
 
 
-class _InstantTensor(_TorchLoading):
+class _InstantTensor(_TogetherLoading):
     modules = ("instanttensor",)
 
     def tensors(self, phases: Phases) -> list[Mapping[str, Any]]:
@@ -179,7 +202,7 @@ class InstantTensor(_Peer):
     loading = _InstantTensor
 
 
-class _Runai(_TorchLoading):
+class _Runai(_TogetherLoading):
     modules = ("runai_model_streamer",)
 
     def tensors(self, phases: Phases) -> list[Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from ckptinspect.bench.base import Cache
 from ckptinspect.bench.cache_state import PAGE, Evidence, Residency, Verdict, verdict
 from ckptinspect.bench.files import FileSystem, file_system_of
 from tests.e2e.command import ROOT
-from tests.loads import on_disk, sized, write_random
+from tests.loads import DROPPED, on_disk, sized, write_random
 
 EXT4 = FileSystem("ext4", 0xEF53, "vda", 128)
 PAGES = 1024
@@ -77,72 +78,32 @@ def test_a_file_in_memory_has_no_cold_state(path: Path) -> None:
         copy.unlink()
 
 
-def test_an_overlay_is_asked_twice_for_cachestat_does_not_see_through_it(path: Path, tmp_path: Path) -> None:
-    with overlaid(path.parent, tmp_path) as merged, opened(merged / path.name) as (descriptor, system):
-        assert system.name == "overlay"
-        cache_state.warm(descriptor)
-        found = cache_state.residency_of([descriptor], [system])
-        assert found.mincore == found.pages
-        assert found.used == 1.0
-        left = cache_state.evict([descriptor], [system])
-        assert left.used == 0.0
-        assert verdict(Cache.COLD, Evidence(left, PAGES * PAGE, PAGES * PAGE), [system]) == Verdict(Cache.COLD)
-        assert verdict(Cache.COLD, Evidence(found, 0, PAGES * PAGE), [system]).state == "unproven"
-
-
-@contextmanager
-def overlaid(lower: Path, folder: Path) -> Iterator[Path]:
-    upper, work, merged = (folder / f"overlay-{name}" for name in ("upper", "work", "merged"))
-    for made in (upper, work, merged):
-        made.mkdir()
-    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
-    mounted = subprocess.run(
-        ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("no overlay can be mounted here")
-    try:
-        yield merged
-    finally:
-        subprocess.run(["umount", str(merged)], check=True)
-
-
-_AS_NOBODY = """
+_AS_ANOTHER = """
 import os, sys
 from ckptinspect.bench import cache_state
 from ckptinspect.bench.files import file_system_of
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
 fd = os.open(sys.argv[1], os.O_RDONLY)
 found = cache_state.residency_of([fd], [file_system_of(fd)])
 print(found.cachestat, found.mincore, found.used, cache_state.cached_ranges(fd))
-left = cache_state.evict([fd], [file_system_of(fd)])
-print(left.used)
+print(cache_state.evict([fd], [file_system_of(fd)]).used)
 """
 
 
-def test_who_does_not_own_the_file_is_not_told_of_its_pages_but_may_drop_them() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can become another user")
-    folder = Path("/tmp") / f"ckptinspect-{os.getpid()}"
-    folder.mkdir(mode=0o755)
-    path = write_random(on_disk(folder) / "a.safetensors", sized(PAGES * PAGE))
-    try:
-        path.chmod(0o644)
-        ran = subprocess.run(
-            [sys.executable, "-c", _AS_NOBODY, str(path)],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-        if "Permission" in ran.stderr:
-            pytest.skip("another user cannot read this checkout")
-        assert (ran.stdout, ran.stderr) == ("None None None []\nNone\n", "")
-        assert used(path) == 0.0
-    finally:
-        path.unlink()
-        folder.rmdir()
+def test_who_does_not_own_the_file_is_not_told_of_its_pages_but_may_drop_them(path: Path) -> None:
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root can give a file away and drop privileges")
+    os.chown(path, 65534, 65534)
+    path.chmod(0o644)
+    ran = subprocess.run(
+        [*DROPPED, sys.executable, "-c", _AS_ANOTHER, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+
+    assert (ran.stdout, ran.stderr) == ("None None None []\nNone\n", "")
+    assert used(path) == 0.0
 
 
 def test_without_a_look_into_the_cache_the_storage_reads_decide() -> None:
@@ -193,13 +154,10 @@ def test_dirty_pages_are_written_before_they_are_dropped(path: Path) -> None:
         file.write(b"x" * (500 * PAGE))
         file.flush()
         with opened(path) as (descriptor, system):
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             found = cache_state.residency_of([descriptor], [system])
-            if found.dirty == 0:
-                pytest.skip("the kernel was faster")
-            assert found.used is not None
-            assert found.used > 0.4
-            assert cache_state.evict([descriptor], [system]).used == 0.0
+            assert found.dirty is not None
+            assert found.dirty >= 500
+            assert cache_state.evict([descriptor], [system]) == Residency(found.pages, 0, 0, 0)
 
 
 def test_dirty_pages_that_stay_are_called_so() -> None:
@@ -222,13 +180,32 @@ def test_a_server_or_a_daemon_may_have_cached_what_is_cold_here() -> None:
     ("before", "read", "expected"),
     [
         (Residency(100, 100, 100, 0), 0, Verdict("warm")),
-        (Residency(100, 100, 100, 0), 5000, Verdict("bypasses cache", "50% of the bytes were read from the storage")),
+        (Residency(100, 99, 99, 0), 10**7, Verdict("warm")),
+        (
+            Residency(100, 100, 100, 0),
+            10**7 + 1,
+            Verdict("bypasses cache", "1% of the bytes were read from the storage"),
+        ),
+        (Residency(100, 100, 100, 0), 10**9, Verdict("bypasses cache", "100% of the bytes were read from the storage")),
         (Residency(100, 0, 98, 0), 0, Verdict("unproven", "only 98% in the page cache")),
-        (Residency(100, 99, 99, 0), 100, Verdict("warm")),
     ],
 )
 def test_warm_is_all_in_the_cache_and_nothing_from_the_storage(before: Residency, read: int, expected: Verdict) -> None:
-    assert verdict(Cache.WARM, Evidence(before, read, 10_000), [EXT4]) == expected
+    assert verdict(Cache.WARM, Evidence(before, read, 10**9), [EXT4]) == expected
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "read", "state"),
+    [
+        (10_000_000, 1 << 20, "warm"),
+        (10_000_000, (1 << 20) + 1, "bypasses cache"),
+        (2_000_000, 1_000_000, "warm"),
+        (2_000_000, 1_000_001, "bypasses cache"),
+        (8192, 8192, "bypasses cache"),
+    ],
+)
+def test_a_process_may_read_a_page_of_a_library_while_it_loads(nbytes: int, read: int, state: str) -> None:
+    assert verdict(Cache.WARM, Evidence(Residency(10, 10, 10, 0), read, nbytes), [EXT4]).state == state
 
 
 @pytest.mark.parametrize(

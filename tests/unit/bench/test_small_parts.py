@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,22 @@ def test_a_synthetic_file_goes_when_something_goes_wrong(tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt), synthetic(2_000_000, str(tmp_path), seed=1):
         raise KeyboardInterrupt
 
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_synthetic_file_that_finds_no_room_half_way_is_a_sentence_and_gone(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000_000, before[1]))
+    try:
+        with (
+            pytest.raises(CkptInspectError) as raised,
+            synthetic(40_000_000, str(tmp_path), seed=1),
+        ):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert str(raised.value) == f"{tmp_path}: it cannot be written: File too large; make room"
     assert os.listdir(tmp_path) == []
 
 

@@ -32,6 +32,15 @@ def test_the_ranks_are_those_of_the_tables() -> None:
         assert interval_of(list(range(1, n + 1))) == Interval(rank, n + 1 - rank)
 
 
+def test_two_thousand_rounds_have_an_interval() -> None:
+    # The normal approximation of the binomial: 1000 - 1.96 * sqrt(2000) / 2 = 956.2.
+    found = interval_of(list(range(1, 2001)))
+
+    assert found is not None
+    assert found.low in {956, 957}
+    assert found.low + found.high == 2001
+
+
 @pytest.mark.parametrize("n", range(6))
 def test_fewer_than_six_values_have_no_interval(n: int) -> None:
     assert interval_of(list(range(n))) is None

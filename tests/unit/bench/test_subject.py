@@ -7,6 +7,7 @@ import pytest
 
 from ckptinspect.bench.files import hole_bytes
 from ckptinspect.bench.subject import Found, found_at
+from fixtures.build import hostile
 from tests.folders import write_safetensors, write_sharded
 from tests.loads import on_disk, sized, write_random
 
@@ -117,6 +118,21 @@ def test_a_header_that_lies_is_refused_before_it_is_mapped(tmp_path: Path) -> No
 
     assert kind == "format"
     assert "F32[1000] takes 4000 bytes, but its offsets span 3000" in reason
+
+
+def test_every_hostile_file_is_one_row_with_its_reason(tmp_path: Path) -> None:
+    refused = [recipe for recipe in hostile() if not recipe.accepted and not recipe.large]
+    assert len(refused) > 200
+    for recipe in refused:
+        path = tmp_path / recipe.name / "x.safetensors"
+        path.parent.mkdir()
+        recipe.grow(path)
+
+        found = found_at([str(path)], LIMIT)
+
+        assert found.targets == (), recipe.name
+        assert [(item.path, item.kind) for item in found.skipped] == [(str(path), "format")], recipe.name
+        assert found.skipped[0].reason.startswith(f"{path}: "), recipe.name
 
 
 def test_one_bad_shard_is_one_row_and_the_others_are_loaded(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from ckptinspect.bench.base import Identity, Target
+from ckptinspect.bench.bounds import bounds_of
 from ckptinspect.bench.cache_state import Residency
 from ckptinspect.bench.contention import Contention
 from ckptinspect.bench.files import FileSystem
 from ckptinspect.bench.gpu.base import DeviceFacts, Link
 from ckptinspect.bench.plan import Gpu
 from ckptinspect.bench.statistics import Comparison
-from ckptinspect.bench.summary import Summary, Verdict, bounds_of, settled, summaries
+from ckptinspect.bench.summary import Summary, Verdict, settled, summaries
 from ckptinspect.bench.trial import Trial
 
 GB = 1_000_000_000

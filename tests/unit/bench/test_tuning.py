@@ -36,10 +36,11 @@ def test_loads_take_the_threads_of_what_bounds_them(monkeypatch: pytest.MonkeyPa
         trial("limit-storage:buffered", 0, 1.0, threads=1),
         trial("limit-storage:buffered", 0, 4.0, threads=4),
         trial("limit-memcpy", 0, 9.0, "warm", threads=2),
+        trial("limit-memcpy", 0, 90.0, "warm", threads=64),
         trial("read-ring", 0, 99.0, threads=64),
     ]
 
-    assert threads_by_bound(warm_up) == {"storage": 4, "memcpy": 2}
+    assert threads_by_bound(warm_up, (1, 2, 4)) == {"storage": 4, "memcpy": 2}
     assert threads_for(DirectFull(), Cache.COLD, {"storage": 2}, (1, 2, 4)) == 4
     assert threads_for(DirectFull(), Cache.COLD, {"storage": 4}, (1, 2, 4)) == 4
     assert threads_for(DirectFull(), Cache.COLD, {"storage": 2}, (2,)) == 2

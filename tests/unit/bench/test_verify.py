@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ckptinspect.bench.base import Left, Loading, Phases, Streamed, Watch
+from ckptinspect.bench.base import Kept, Left, Loading, Phases, Streamed, Watch
 from ckptinspect.bench.reading import read_header
 from ckptinspect.bench.verify import (
     EDGE,
@@ -157,6 +157,25 @@ class Twice(Loading):
         if watch is not None:
             watch(0, 0, memoryview(self.content))
         return Streamed(len(self.content), self.left)
+
+
+def test_a_large_tensor_is_read_back_a_piece_at_a_time(tmp_path: Path) -> None:
+    path = write_random(tmp_path / "a.safetensors", {"w": ("U8", (40_000_000,))})
+    content = path.read_bytes()[-40_000_000:]
+    descriptor = os.open(path, os.O_RDONLY)
+    read = read_header(descriptor, names=True)
+    os.close(descriptor)
+    asked: list[int] = []
+
+    def piece(tensor: bytes, begin: int, end: int) -> bytes:
+        asked.append(end - begin)
+        return tensor[begin:end]
+
+    loaded = Kept(40_000_000, [{"w": content}], piece)
+    (found,) = digests(Twice(b"", []), loaded, windows([read], Check.FULL, seed=0), [read])
+
+    assert found == Digest(0, read.nbytes, read.nbytes + 40_000_000, zlib.crc32(content))
+    assert asked == [1 << 24, 1 << 24, 40_000_000 - (1 << 25)]
 
 
 def test_what_a_stream_has_left_is_looked_at_before_it_runs_again(tmp_path: Path) -> None:

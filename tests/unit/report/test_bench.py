@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from ckptinspect.bench.base import Identity, Target
+from ckptinspect.bench.bounds import bounds_of, link_of
 from ckptinspect.bench.cache_state import Residency
 from ckptinspect.bench.contention import Contention
 from ckptinspect.bench.files import FileSystem
@@ -18,7 +19,7 @@ from ckptinspect.bench.host import Host
 from ckptinspect.bench.plan import Gpu, Settings
 from ckptinspect.bench.run import Outcome
 from ckptinspect.bench.subject import Found, Skipped
-from ckptinspect.bench.summary import bounds_of, link_of, summaries
+from ckptinspect.bench.summary import summaries
 from ckptinspect.bench.trial import Trial
 from ckptinspect.errors import UnavailableError
 from ckptinspect.report import data, html, markdown, plot, table, v1, v1_bench
@@ -95,7 +96,7 @@ def outcome(gpu: Gpu = NO_GPU) -> Outcome:
         link=link_of(trials, gpu),
         summaries=tuple(summaries(trials, subject, gpu)),  # type: ignore[arg-type]
         skipped=(Skipped("mmap-gpu", None, None, gpu.why or ""), Skipped("gds", None, None, gpu.why or "")),
-        warnings=("stopped after 7 of 9 rounds: the budget of 120 s ended (--budget)",),
+        warnings=("stopped after 7 of 9 rounds: the budget of 120 s ended; all of them take about --budget 3m",),
         versions={"python": "3.11.7"},
     )
 
@@ -133,7 +134,7 @@ def test_the_table_stands_beside_its_limits(report: Report) -> None:
         "Not measured\n"
         "mmap-gpu, gds: no GPU: no NVIDIA driver is installed\n"
         "\n"
-        "note: stopped after 7 of 9 rounds: the budget of 120 s ended (--budget)\n"
+        "note: stopped after 7 of 9 rounds: the budget of 120 s ended; all of them take about --budget 3m\n"
         "note: in 35 of 35 loads others took over a tenth of the processors: trust ratios, not GB/s\n"
         "note: into ring: read through buffers used again and again, as a copy to a device would; no tensor is kept\n"
         "note: a speed above what the storage, the memory or the link can carry is no load: bytes did not move\n"
@@ -186,6 +187,32 @@ def test_the_data_has_every_trial_with_its_proof(report: Report) -> None:
     assert found["data"].keys() >= {
         "host", "gpu", "file", "limits", "trials", "summary", "skipped", "warnings", "order_seed", "versions"
     }  # fmt: skip
+
+
+def test_files_that_were_refused_are_a_few_lines_however_many_they_are() -> None:
+    files = [Skipped(None, None, f"/m/{n}", f"/m/{n}: sparse: {n // 3} bytes", "source") for n in range(30)]
+    both = Skipped("read-full", "warm", None, "it takes 2.00 MB", None)
+    found = msgspec.structs.replace(outcome(), skipped=(*files, both))
+
+    assert drawn(bench_report(found), 0).partition("Not measured\n")[2].partition("\n\n")[0].splitlines() == [
+        "/m/0, /m/1, …: sparse: 0 bytes",
+        "/m/3, /m/4, …: sparse: 1 bytes",
+        "/m/6, /m/7, …: sparse: 2 bytes",
+        "/m/9, /m/10, …: sparse: 3 bytes",
+        "/m/12, /m/13, …: sparse: 4 bytes",
+        "and 15 more files: -f json has them all",
+        "read-full (warm): it takes 2.00 MB",
+    ]
+
+
+def test_a_small_file_has_a_note_on_what_its_figures_are() -> None:
+    small = outcome()
+    target = Target("a", Identity(1, 1, 5100, 0), 100, 1)
+    found = msgspec.structs.replace(small, found=Found((target,), (), (), ()))
+    told = "5.00 kB is little: largely the opening of files and the start of threads was measured"
+
+    assert told in bench_report(found).notes
+    assert not any(" is little: " in note for note in bench_report(small).notes)
 
 
 def test_lines_and_rows_are_the_trials(report: Report) -> None:
