@@ -1,0 +1,1 @@
+"""A report as one file for a browser: see ``render``."""

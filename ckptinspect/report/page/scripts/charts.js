@@ -1,0 +1,103 @@
+// What the charting library draws from data that stands in the page: it is there only if the page was written with it.
+
+const library = globalThis.Plotly;
+
+// The library reads a little markup in its texts: a name from a file must be none.
+function plain(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+// Draws into a place, and again when colours change, or the paper's width takes the window's place.
+function drawn(place, figure) {
+  const options = { displayModeBar: false, responsive: true };
+  const draw = () => {
+    const { traces, layout } = figure();
+    return library.react(place, traces, { ...pageLayout(), ...layout }, options);
+  };
+  onTheme.push(draw);
+  addEventListener("beforeprint", () => library.relayout(place, { width: PAPER }));
+  addEventListener("afterprint", () => library.relayout(place, { width: null, autosize: true }));
+  return draw();
+}
+
+// Pixels that a page of paper is wide, between its margins.
+const PAPER = 680;
+
+function pageLayout() {
+  return {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, sans-serif", size: 13, color: pageColour("text") },
+    margin: { l: 8, r: 8, t: 8, b: 8 },
+    hoverlabel: { font: { family: "system-ui, sans-serif" }, align: "left" },
+  };
+}
+
+function axis(more) {
+  const lines = { gridcolor: pageColour("line"), zerolinecolor: pageColour("line"), automargin: true };
+  return { fixedrange: true, ...lines, ...more };
+}
+
+function drawChart(place) {
+  if (!library) return;
+  const data = dataIn(place);
+  const canvas = element("div", { class: "canvas", role: "img", "aria-label": `${data.title}: the table says the same` });
+  place.append(canvas);
+  place.hidden = false;
+  drawn(canvas, () => FIGURES[place.dataset.chart](data));
+}
+
+const FIGURES = {
+  // An addition, term by term: each bar begins where the one above it ends.
+  waterfall({ terms }) {
+    const rows = [...terms.keys()];
+    const text = terms.map(([, exact]) => exact);
+    const trace = {
+      type: "waterfall",
+      orientation: "h",
+      x: terms.map(([value]) => value),
+      y: rows,
+      measure: rows.map((row) => (row === 0 ? "absolute" : row === rows.length - 1 ? "total" : "relative")),
+      text,
+      textposition: "auto",
+      hoverinfo: "text",
+      hovertext: terms.map(([, exact, what]) => plain(`${exact} ${what}`)),
+      connector: { line: { color: pageColour("line"), width: 1 } },
+      increasing: { marker: { color: PALETTE[2] } },
+      decreasing: { marker: { color: PALETTE[4] } },
+      totals: { marker: { color: PALETTE[0] } },
+    };
+    const names = { tickvals: rows, ticktext: terms.map(([, , what]) => wrapped(what)), autorange: "reversed", showgrid: false };
+    const layout = { height: 60 + 44 * rows.length, xaxis: axis({ exponentformat: "B" }), yaxis: axis(names) };
+    return { traces: [trace], layout: { ...layout, showlegend: false } };
+  },
+
+  // Bytes on both sides, a pair of bars for each row.
+  bars({ sides, rows }) {
+    const traces = sides.map((side, index) => ({
+      type: "bar",
+      orientation: "h",
+      name: side,
+      x: rows.map(([, values]) => values[index]),
+      y: [...rows.keys()],
+      text: rows.map(([, values]) => bytesText(values[index])),
+      textposition: "auto",
+      hoverinfo: "text",
+      hovertext: rows.map(([name, values]) => plain(`${name}, ${side}: ${bytesText(values[index])}`)),
+      marker: { color: [GREY, PALETTE[0]][index] },
+    }));
+    const names = { tickvals: [...rows.keys()], ticktext: rows.map(([name]) => wrapped(name)), autorange: "reversed", showgrid: false };
+    const layout = { height: 90 + 48 * rows.length, bargap: 0.25, legend: { orientation: "h", traceorder: "normal" } };
+    return { traces, layout: { ...layout, xaxis: axis({ exponentformat: "SI", ticksuffix: "B" }), yaxis: axis(names) } };
+  },
+};
+
+// A name on as many lines as a narrow page needs.
+function wrapped(text, width = innerWidth < 600 ? 16 : 34) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    if (lines.at(-1) && lines.at(-1).length + word.length >= width) lines.push("");
+    lines[lines.length - 1] += `${lines.at(-1) ? " " : ""}${word}`;
+  }
+  return lines.map(plain).join("<br>");
+}

@@ -1,0 +1,34 @@
+// A table that comes as data, since a page with all of its rows would be slow: see blocks.py for the data.
+
+function longTable(place) {
+  const { columns, rows, foot } = dataIn(place);
+  const heads = columns.map(([title, isNumber]) => element("th", { scope: "col", class: isNumber ? "n" : null }, title));
+  const table = element("table", { class: "rows" }, element("thead", {}, element("tr", {}, ...heads)), element("tbody"));
+  if (foot.length) table.append(element("tfoot", {}, ...foot.map((cells) => rowElement(cells, columns))));
+  const heading = place.previousElementSibling;
+  place.replaceChildren(element("div", { class: "wide" }, table));
+  const name = heading?.tagName === "H2" ? heading.textContent : "table";
+  const listed = rows.map((cells) => ({
+    cells: cells.map(sortValue),
+    text: cells.map(cellText).join("\n").toLowerCase(),
+    element: () => rowElement(cells, columns),
+  }));
+  const made = new Rows(table, listed, { name });
+  place.prepend(element("div", { class: "toolbar" }, made.searchField()));
+}
+
+function rowElement(cells, columns) {
+  const kinds = columns.map(([, isNumber, isName]) => (isNumber ? "n" : isName ? "name" : null));
+  return element("tr", {}, ...cells.map((cell, index) => element("td", { class: kinds[index] }, cellText(cell))));
+}
+
+// A cell is a text, a count, or how a number is written with its value.
+function cellText(cell) {
+  if (Array.isArray(cell)) return cell[0];
+  return typeof cell === "number" ? countText(cell) : cell;
+}
+
+function sortValue(cell) {
+  if (Array.isArray(cell)) return cell[1];
+  return cell === "" ? null : cell;
+}

@@ -1,0 +1,21 @@
+// Everything begins here, once the page stands.
+
+document.documentElement.classList.add("scripted");
+document.querySelector("header").append(themeButton());
+document.querySelectorAll("table.rows").forEach(enhanceTable);
+document.querySelectorAll(".long-table").forEach(longTable);
+document.querySelectorAll(".tree").forEach(foldable);
+const findings = [...document.querySelectorAll(".findings")];
+if (findings.length) filterFindings(findings);
+document.querySelectorAll(".inside").forEach(explore);
+document.querySelectorAll(".chart").forEach(drawChart);
+
+// "/" goes to the first search, as in many a reader of code.
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, select, textarea")) return;
+  const field = document.querySelector('.tensors input[type="search"], input[type="search"]');
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+});
