@@ -52,7 +52,7 @@ FORMS = (
     Form("jsonl", "data:jsonl", (".jsonl", ".ndjson")),
     Form("csv", "data:csv_rows", (".csv",)),
     Form("markdown", "markdown:render", (".md", ".markdown"), prose=True),
-    Form("html", "page.render:render", (".html", ".htm"), prose=True, whole=True),
+    Form("html", "page:render", (".html", ".htm"), prose=True, whole=True),
 )
 FORM_NAMES = tuple(form.name for form in FORMS if not form.verb)
 

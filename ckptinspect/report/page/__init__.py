@@ -1,1 +1,5 @@
-"""A report as one file for a browser: see ``render``."""
+"""A report as one file for a browser."""
+
+from ckptinspect.report.page.whole import render
+
+__all__ = ["render"]
