@@ -5,7 +5,7 @@ from importlib.resources import files
 
 # Each uses only what stands before it.
 _SCRIPTS = ("format", "element", "theme", "table", "long_table", "folding", "findings")
-_CHARTS = ("colours", "charts", "inside", "boxes", "treemap", "explorer", "tensors")
+_CHARTS = ("colours", "charts", "inside", "boxes", "nearest", "treemap", "explorer", "tensors")
 _STYLES = ("base", "table", "explorer", "print")
 
 

@@ -3,7 +3,7 @@
 class Box {
   constructor(inside, label, path, above, content) {
     this.inside = inside;
-    this.label = label;
+    this.label = label || "''";
     this.path = path;
     this.above = above;
     Object.assign(this, content);
@@ -15,7 +15,8 @@ class Box {
     const { name, modules, headers } = inside.data;
     const nests = modules.map(([module, number]) => [module, number, inside.nest(number)]);
     const sum = (key) => nests.reduce((total, [, , nest]) => total + Number(nest[key]), 0);
-    const sums = { tensors: sum("tensors"), parameters: sum("parameters"), bytes: sum("bytes") + Number(headers) };
+    const stored = sum("bytes");
+    const sums = { tensors: sum("tensors"), parameters: sum("parameters"), stored, bytes: stored + Number(headers) };
     const root = new Box(inside, name, "", null, sums);
     root.made = nests.map(([module, number]) => Box.module(inside, module, number, root));
     root.made.push(new Box(inside, HEADERS, HEADERS, root, { tensors: 0, parameters: 0, bytes: headers }));
@@ -76,8 +77,9 @@ class Box {
     return this.above ? [...this.above.way, this] : [this];
   }
 
+  // What a parameter takes, headers left aside.
   get bits() {
-    return Number(this.parameters) ? (8 * Number(this.bytes)) / Number(this.parameters) : null;
+    return Number(this.parameters) ? (8 * Number(this.stored ?? this.bytes)) / Number(this.parameters) : null;
   }
 
   // In words, for those who listen and for a hover.

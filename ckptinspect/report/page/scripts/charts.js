@@ -7,8 +7,8 @@ function plain(text) {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-// Draws into a place, and again when colours change, or the paper's width takes the window's place.
-function drawn(place, figure) {
+// What draws into a place: called at first, and again by itself when colours change or a page is printed.
+function drawing(place, figure) {
   const options = { displayModeBar: false, responsive: true };
   const draw = () => {
     const { traces, layout } = figure();
@@ -17,7 +17,7 @@ function drawn(place, figure) {
   onTheme.push(draw);
   addEventListener("beforeprint", () => library.relayout(place, { width: PAPER }));
   addEventListener("afterprint", () => library.relayout(place, { width: null, autosize: true }));
-  return draw();
+  return draw;
 }
 
 // Pixels that a page of paper is wide, between its margins.
@@ -44,7 +44,7 @@ function drawChart(place) {
   const canvas = element("div", { class: "canvas", role: "img", "aria-label": `${data.title}: the table says the same` });
   place.append(canvas);
   place.hidden = false;
-  drawn(canvas, () => FIGURES[place.dataset.chart](data));
+  drawing(canvas, () => FIGURES[place.dataset.chart](data))();
 }
 
 const FIGURES = {

@@ -17,7 +17,9 @@ function explore(place) {
   const map = element("div");
   const table = partsTable();
   const bar = element("div", { class: "toolbar" }, crumbs, labelled(library ? "Colours by" : "Sums by", ways));
-  place.append(bar, told, map, legend, table.place);
+  const keys = "Click a box to open it. By keyboard: arrows choose, Enter opens, Escape goes back.";
+  const hint = element("p", { class: "hint", hidden: !library }, keys);
+  place.append(bar, told, map, legend, hint, table.place);
 
   let at = null;
   const open = (box) => {

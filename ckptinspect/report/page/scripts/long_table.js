@@ -18,9 +18,16 @@ function longTable(place) {
 }
 
 function rowElement(cells, columns) {
-  const kinds = columns.map(([, isNumber, isName]) => (isNumber ? "n" : isName ? "name" : null));
-  return element("tr", {}, ...cells.map((cell, index) => element("td", { class: kinds[index] }, cellText(cell))));
+  const made = cells.map((cell, index) => {
+    const [, isNumber, isName] = columns[index];
+    const text = cellText(cell);
+    return element("td", { class: isNumber ? "n" : text.length > LONG ? "name long" : isName ? "name" : null }, text);
+  });
+  return element("tr", {}, ...made);
 }
+
+// Names up to this stay on one line, as in html.py.
+const LONG = 100;
 
 // A cell is a text, a count, or how a number is written with its value.
 function cellText(cell) {

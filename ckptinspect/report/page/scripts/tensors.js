@@ -27,6 +27,8 @@ function tensorList(place, inside) {
   section.append(element("div", { class: "wide" }, table));
   const rows = new Rows(table, [...inside.tensors()].map(tensorRow), { page: 25, name: "tensors" });
   section.querySelector("h2").after(element("div", { class: "toolbar" }, rows.searchField()));
+  const onPaper = `${numberOf(rows.all.length, "tensor")}: listed on the screen, not on paper.`;
+  section.append(element("p", { class: "paper" }, onPaper));
   const find = (name) => {
     rows.field.value = name;
     rows.search(name);

@@ -24,9 +24,25 @@ function themeButton() {
     onTheme.forEach((draw) => draw());
   };
   systemIsDark.addEventListener("change", told);
+  printsLight(told);
   document.documentElement.dataset.theme = remembered();
   told();
   return made;
+}
+
+// Paper is white: what is drawn is drawn for it, and afterwards as before.
+function printsLight(told) {
+  const { dataset } = document.documentElement;
+  let before = "";
+  addEventListener("beforeprint", () => {
+    before = dataset.theme;
+    dataset.theme = "light";
+    told();
+  });
+  addEventListener("afterprint", () => {
+    dataset.theme = before;
+    told();
+  });
 }
 
 // Some browsers let a page from disk keep nothing: then it is asked again.

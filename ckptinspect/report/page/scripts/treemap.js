@@ -28,7 +28,8 @@ class Treemap {
     this.keys.addEventListener("blur", () => (this.ring.hidden = true));
     new ResizeObserver(settled(() => this.circle(), 60)).observe(this.canvas);
     place.append(this.keys);
-    this.isReady = false;
+    this.draw = drawing(this.canvas, () => this.figure());
+    this.listens = false;
   }
 
   async show(box) {
@@ -38,8 +39,8 @@ class Treemap {
     this.keys.setAttribute("aria-label", `Treemap of ${box.label}: arrow keys choose, Enter opens, Escape goes back`);
     this.list.replaceChildren(...this.children.map((child, index) => this.option(child, index)));
     this.boxes = seenIn(box, this.children);
-    if (this.isReady) await this.redraw();
-    else await this.begin();
+    await this.draw();
+    this.listen();
     if (document.activeElement === this.keys) this.choose(0);
   }
 
@@ -49,24 +50,23 @@ class Treemap {
     return element("div", { id: `box-${index}`, role: "option", "aria-selected": "false" }, label);
   }
 
-  async begin() {
-    this.isReady = true;
-    this.redraw = () => drawn(this.canvas, () => this.figure());
-    const draw = await this.redraw();
-    this.redraw = () => library.react(this.canvas, this.figure().traces, { ...pageLayout(), ...this.figure().layout });
+  // The library's own events can be had once it has drawn something.
+  listen() {
+    if (this.listens) return;
+    this.listens = true;
     this.canvas.on("plotly_treemapclick", ({ points }) => {
       const hit = this.boxes[Number(points[0].id)];
-      if (hit) this.open(hit === this.box ? hit.above ?? hit : hit);
+      this.open(hit === this.box ? hit.above ?? hit : hit);
       return false;
     });
     this.canvas.on("plotly_afterplot", () => this.circle());
-    return draw;
   }
 
   figure() {
     const way = this.way();
     const boxes = this.boxes;
     const number = new Map(boxes.map((box, index) => [box, index]));
+    const opened = new Set(boxes.map((box) => box.above));
     const colours = boxes.map((box) => (box.isRest ? GREY : colourOf(way, box.categories(way)[0]?.[0] ?? NO_PARAMETERS)));
     colours[0] = pageColour("raised");
     const trace = {
@@ -74,7 +74,7 @@ class Treemap {
       branchvalues: "total",
       ids: boxes.map((_, index) => String(index)),
       parents: boxes.map((box, index) => (index ? String(number.get(box.above)) : "")),
-      labels: boxes.map((box) => plain(box.label)),
+      labels: boxes.map((box) => (opened.has(box) ? plain(box.label) : plain(box.label).replaceAll(".", ".<br>"))),
       values: boxes.map((box) => Number(box.bytes)),
       text: boxes.map((box) => bytesText(box.bytes)),
       textinfo: "label+text",
@@ -92,7 +92,7 @@ class Treemap {
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const { key } = event;
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    if (steps[key]) this.choose(this.neighbour(...steps[key]));
+    if (steps[key]) this.choose(this.neighbour(steps[key]));
     else if (key === "Home") this.choose(0);
     else if (key === "End") this.choose(this.children.length - 1);
     else if (key === "Enter" || key === " ") this.open(this.children[this.chosen ?? 0]);
@@ -121,22 +121,11 @@ class Treemap {
   }
 
   // The nearest box that lies that way; the next by size where none does, or where it is not known who lies where.
-  neighbour(across, down) {
+  neighbour(step) {
     const current = this.chosen ?? 0;
     const places = this.places();
-    const from = places.get(current);
-    const along = across + down;
-    if (!from) return current + along;
-    let best = null;
-    for (const [index, rect] of places) {
-      const ahead = across ? across * (rect.left + rect.right - from.left - from.right) : down * (rect.top + rect.bottom - from.top - from.bottom);
-      const [low, high] = across ? [rect.top - from.bottom, from.top - rect.bottom] : [rect.left - from.right, from.left - rect.right];
-      const gap = across ? (along > 0 ? rect.left - from.right : from.left - rect.right) : along > 0 ? rect.top - from.bottom : from.top - rect.bottom;
-      if (index === current || ahead <= 0 || gap < -4 || Math.max(low, high) > 0) continue;
-      const aside = across ? Math.abs(rect.top - from.top) : Math.abs(rect.left - from.left);
-      if (!best || gap + aside / 1000 < best.cost) best = { index, cost: gap + aside / 1000 };
-    }
-    return best ? best.index : current + along;
+    const beside = places.has(current) ? nearest(places, current, step) : null;
+    return beside ?? current + step[0] + step[1];
   }
 
   // A ring around what is chosen, where the keyboard is here.
