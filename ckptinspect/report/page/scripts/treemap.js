@@ -33,15 +33,17 @@ class Treemap {
   }
 
   async show(box) {
+    const before = this.box?.way ?? [];
     this.box = box;
     this.children = [...box.children].sort((one, other) => Number(other.bytes) - Number(one.bytes)).slice(0, MOST_BOXES);
     this.chosen = null;
+    const cameFrom = this.children.findIndex((child) => before.includes(child));
     this.keys.setAttribute("aria-label", `Treemap of ${box.label}: arrow keys choose, Enter opens, Escape goes back`);
     this.list.replaceChildren(...this.children.map((child, index) => this.option(child, index)));
     this.boxes = seenIn(box, this.children);
     await this.draw();
     this.listen();
-    if (document.activeElement === this.keys) this.choose(0);
+    if (document.activeElement === this.keys) this.choose(Math.max(0, cameFrom));
   }
 
   option(child, index) {
