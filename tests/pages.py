@@ -10,7 +10,6 @@ from xml.etree.ElementTree import Element
 
 import html5lib
 
-
 _LIBRARY = 1_000_000
 
 

@@ -14,7 +14,7 @@ document.querySelectorAll(".chart").forEach(drawChart);
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest("input, select, textarea")) return;
-  const field = document.querySelector('.tensors input[type="search"], input[type="search"]');
+  const field = document.querySelector(".tensors input[type=search]") ?? document.querySelector("input[type=search]");
   if (!field) return;
   event.preventDefault();
   field.focus();
