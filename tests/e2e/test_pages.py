@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
@@ -113,8 +114,7 @@ def test_92000_tensors_take_less_than_a_megabyte_beside_the_library(report: Make
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 400)])
 @pytest.mark.parametrize(
     "name",
     [
@@ -123,17 +123,15 @@ def test_92000_tensors_take_less_than_a_megabyte_beside_the_library(report: Make
     ],
 )
 def test_a_report_opens_from_disk_says_nothing_asks_for_nothing_and_fits(
-    name: str, width: int, scheme: str, report: Make, browser: Browser
+    name: str, scheme: Literal["light", "dark"], width: int, report: Make, browser: Browser
 ) -> None:
-    assert scheme in {"light", "dark"}
-    with opened(browser, report(name), width=width, scheme="dark" if scheme == "dark" else "light") as found:
+    with opened(browser, report(name), width=width, scheme=scheme) as found:
         assert found.page.evaluate("document.documentElement.scrollWidth") == width
         drawn = {"show": 1, "pipeline": 1, "empty": 1, "deepseek": 1, "hostile": 1}.get(name, 0)
         assert found.page.locator(".map").count() == drawn
         if drawn:
             assert found.page.locator("g.slice").count() > 1
-        dark = found.page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert dark == ("rgb(20, 23, 27)" if scheme == "dark" else "rgb(255, 255, 255)")
+        assert background(found) == ("rgb(20, 23, 27)" if scheme == "dark" else "rgb(255, 255, 255)")
         nameless = (
             "[...document.querySelectorAll('button, input, select')].filter((e) => !e.labels?.length && !e.textContent)"
         )

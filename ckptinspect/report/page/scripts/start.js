@@ -5,6 +5,10 @@ document.querySelector("header").append(themeButton());
 document.querySelectorAll("table.rows").forEach(enhanceTable);
 document.querySelectorAll(".long-table").forEach(longTable);
 document.querySelectorAll(".tree").forEach(foldable);
+// What scrolls sideways must be reached by keyboard, whether or not there is something to press in it.
+for (const wide of document.querySelectorAll(".wide")) {
+  if (!wide.querySelector("button")) wide.tabIndex = 0;
+}
 const findings = [...document.querySelectorAll(".findings")];
 if (findings.length) filterFindings(findings);
 document.querySelectorAll(".inside").forEach(explore);
