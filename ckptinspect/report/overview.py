@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ckptinspect.analysis.count import Count
 from ckptinspect.model import Checkpoint
 from ckptinspect.report import v1
-from ckptinspect.report.document import Block, Cell, Column, Format, Inside, Table, Tree
+from ckptinspect.report.document import Block, Cell, Column, Format, Inside, Sum, Table, Tree
 
 
 def page_blocks(
@@ -15,19 +15,21 @@ def page_blocks(
     headers = [shard.header for shard in checkpoint.shards if shard.header is not None]
     if any(header.raw is None for header in headers) or not headers:
         return tuple(blocks)
-    table, *others = blocks
-    return (table, *_whole(data, checkpoint, counted), *others, *_files(data))
+    sums = [block for block in blocks if isinstance(block, Sum)]
+    said = [block for block in blocks if not isinstance(block, Sum)]
+    inside, modules = _whole(data, checkpoint, counted)
+    return (*said, inside, *sums, modules, *_files(data))
 
 
-def _whole(data: v1.ShowData, checkpoint: Checkpoint, counted: Count) -> Iterator[Block]:
+def _whole(data: v1.ShowData, checkpoint: Checkpoint, counted: Count) -> tuple[Inside, Tree]:
     from ckptinspect.analysis.names import rows_by_tensor
     from ckptinspect.analysis.nest import contents
     from ckptinspect.analysis.tree import tree
     from ckptinspect.report.tree import branch_of, name_of
 
     name = name_of(checkpoint.ref)
-    yield Inside(name, contents(rows_by_tensor(checkpoint, counted)), data.totals.header_bytes)
-    yield Tree(branch_of(tree(checkpoint, counted), (name,)), "As print(model) would show it")
+    inside = Inside(name, contents(rows_by_tensor(checkpoint, counted)), data.totals.header_bytes)
+    return inside, Tree(branch_of(tree(checkpoint, counted), (name,)), "As print(model) would show it")
 
 
 def _files(data: v1.ShowData) -> Iterator[Block]:

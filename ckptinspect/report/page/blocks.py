@@ -64,8 +64,17 @@ def _roughly(value: float) -> float:
 @section.register
 def _(block: Sum) -> Iterator[str]:
     yield from elements(block)
-    terms = [[_roughly(value), f"{value:,}", escaped(what)] for value, what in (*block.terms, block.total)]
-    yield f'<div class="chart" data-chart="waterfall" hidden>{_data({"title": block.title, "terms": terms})}</div>'
+    data = {"title": block.title, "lines": list(_lines(block))}
+    yield f'<div class="chart" data-chart="waterfall" hidden>{_data(data)}</div>'
+
+
+def _lines(block: Sum) -> Iterator[list[object]]:
+    """Each line's value, how it is written and what it is; whether it is what the lines before it come to."""
+    for stage in block.stages:
+        for value, what in stage.terms:
+            yield [_roughly(value), f"{value:,}", escaped(what), False]
+        value, what = stage.total
+        yield [_roughly(value), f"{value:,}", escaped(what), True]
 
 
 @section.register

@@ -17,7 +17,7 @@ from ckptinspect.audit.registry import every_rule
 from ckptinspect.report import page
 from ckptinspect.report.audit import audit_report
 from ckptinspect.report.diff import diff_report
-from ckptinspect.report.document import Column, Format, Lines, Report, Sum, Table
+from ckptinspect.report.document import Column, Format, Lines, Report, Step, Sum, Table
 from ckptinspect.report.page import inside
 from ckptinspect.report.page.charts import MISSING
 from ckptinspect.report.show import show_report
@@ -246,18 +246,32 @@ def test_numbers_beyond_what_a_script_holds_come_as_text() -> None:
     data = rendered(Report("x", Data(), "", (table, Sum(((huge, "a"),), (huge, "b")))))
 
     assert data.data("long-table")["rows"][0] == [[f"{huge:,}", 1e300]]
-    assert data.data("chart")["terms"] == [[1e300, f"{huge:,}", "a"], [1e300, f"{huge:,}", "b"]]
+    assert data.data("chart")["lines"] == [[1e300, f"{huge:,}", "a", False], [1e300, f"{huge:,}", "b", True]]
 
 
 def test_the_decomposition_is_drawn_from_its_own_lines() -> None:
     report = show_report(open_checkpoint(QUANTIZED))
     data = rendered(report).data("chart")
 
-    *parts, total = data["terms"]
+    *parts, total = data["lines"]
     decomposition = msgspec.to_builtins(report.data)["decomposition"]
-    assert [[part["elements"], part["what"]] for part in decomposition] == [[value, what] for value, _, what in parts]
+    assert [[part["elements"], part["what"]] for part in decomposition] == [line[:1] + line[2:3] for line in parts]
+    assert not any(line[3] for line in parts)
     assert sum(value for value, *_ in parts) == total[0] == 8_030_261_248
-    assert total[1:] == ["8,030,261,248", "parameters"]
+    assert total[1:] == ["8,030,261,248", "parameters", True]
+
+
+def test_an_addition_that_goes_on_is_drawn_to_its_end() -> None:
+    block = Sum(((5, "a"), (-2, "b")), (3, "c"), steps=(Step(((4, "d"),), (7, "e")),))
+    data = rendered(Report("x", Data(), "", (block,))).data("chart")
+
+    assert [(value, what, is_total) for value, _, what, is_total in data["lines"]] == [
+        (5, "a", False),
+        (-2, "b", False),
+        (3, "c", True),
+        (4, "d", False),
+        (7, "e", True),
+    ]
 
 
 def test_bars_of_a_difference_add_up_to_the_files() -> None:

@@ -48,28 +48,27 @@ function drawChart(place) {
 }
 
 const FIGURES = {
-  // An addition, term by term: each bar begins where the one above it ends.
-  waterfall({ terms }) {
-    const rows = [...terms.keys()];
-    const text = terms.map(([, exact]) => exact);
+  // An addition, line by line: each bar begins where the one above it ends, and what they come to begins at 0.
+  waterfall({ lines }) {
+    const rows = [...lines.keys()];
     const trace = {
       type: "waterfall",
       orientation: "h",
-      x: terms.map(([value]) => value),
+      x: lines.map(([value]) => value),
       y: rows,
-      measure: rows.map((row) => (row === 0 ? "absolute" : row === rows.length - 1 ? "total" : "relative")),
-      text,
+      measure: lines.map(([, , , isTotal], row) => (isTotal ? "total" : row === 0 ? "absolute" : "relative")),
+      text: lines.map(([, exact]) => exact),
       textposition: "auto",
       hoverinfo: "text",
-      hovertext: terms.map(([, exact, what]) => plain(`${exact} ${what}`)),
+      hovertext: lines.map(([, exact, what]) => plain(`${exact} ${what}`)),
       connector: { line: { color: pageColour("line"), width: 1 } },
       increasing: { marker: { color: PALETTE[2] } },
       decreasing: { marker: { color: PALETTE[4] } },
       totals: { marker: { color: PALETTE[0] } },
     };
-    const names = { tickvals: rows, ticktext: terms.map(([, , what]) => wrapped(what)), autorange: "reversed", showgrid: false };
-    const layout = { height: 60 + 44 * rows.length, xaxis: axis({ exponentformat: "B" }), yaxis: axis(names) };
-    return { traces: [trace], layout: { ...layout, showlegend: false } };
+    const names = { tickvals: rows, ticktext: lines.map(([, , what]) => wrapped(what)), autorange: "reversed" };
+    const axes = { xaxis: axis({ exponentformat: "B" }), yaxis: axis({ ...names, showgrid: false }) };
+    return { traces: [trace], layout: { height: 60 + 44 * rows.length, ...axes, showlegend: false } };
   },
 
   // Bytes on both sides, a pair of bars for each row.

@@ -7,8 +7,8 @@ const PAGE = 50;
 const natural = new Intl.Collator("en", { numeric: true });
 
 class Rows {
-  // Where more rows than `page` are given, that many are shown at a time.
-  constructor(table, rows, { page = PAGE, name = "table" } = {}) {
+  // Where more rows than `page` are given, that many are shown at a time; on paper all, if it `printsWhole`.
+  constructor(table, rows, { page = PAGE, name = "table", printsWhole = false } = {}) {
     this.table = table;
     this.body = table.tBodies[0] ?? table.appendChild(element("tbody"));
     this.page = page;
@@ -23,7 +23,18 @@ class Rows {
     this.pager = element("div", { class: "pager" }, ...this.turners, this.status);
     this.table.closest(".wide").after(this.pager);
     [...table.tHead.rows[0].cells].forEach((head, column) => this.makeSortable(head, column));
+    if (printsWhole) this.unroll();
     this.take(rows);
+  }
+
+  unroll() {
+    const { page } = this;
+    const show = (size) => () => {
+      this.page = size;
+      this.show();
+    };
+    addEventListener("beforeprint", show(Infinity));
+    addEventListener("afterprint", show(page));
   }
 
   // Other rows in place of these; search and order stay.
@@ -82,7 +93,8 @@ class Rows {
   }
 
   show() {
-    const shown = this.found.slice(this.first, this.first + this.page);
+    const first = this.page === Infinity ? 0 : this.first;
+    const shown = this.found.slice(first, first + this.page);
     this.body.replaceChildren(...shown.map((row) => row.element()));
     const { length } = this.found;
     const isPart = length > this.page;
@@ -113,7 +125,7 @@ function enhanceTable(table) {
     element: () => row,
   }));
   const title = name?.tagName === "H2" ? name.textContent : "table";
-  const made = new Rows(table, rows, { page: Infinity, name: title });
+  const made = new Rows(table, rows, { name: title, printsWhole: true });
   if (rows.length >= 8) table.closest(".wide").before(element("div", { class: "toolbar" }, made.searchField()));
 }
 
