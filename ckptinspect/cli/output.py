@@ -34,6 +34,11 @@ class Writer(msgspec.Struct, frozen=True):
             raise RefError("it names no file", "--output", "name one, or - for standard output")
         form_of(self.form, self.output)
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether the answer has room for every tensor, whatever the verb tells of them elsewhere."""
+        return form_of(self.form, self.output).whole
+
     def write(self, report: Report) -> None:
         """Write a report. A file appears whole or not at all."""
         form = form_of(self.form, self.output)

@@ -24,5 +24,6 @@ def run(
     from ckptinspect.report.show import show_report
 
     keys = keys_of(*by) if by else ()
-    checkpoint = reader.read(ref, names=any(key.needs_names for key in keys), via=via)
+    names = reader.shows_all or any(key.needs_names for key in keys)
+    checkpoint = reader.read(ref, names=names, via=via)
     return reader.answer(show_report(checkpoint, keys, sort, limit), checkpoint)

@@ -6,7 +6,7 @@ from itertools import groupby
 from ckptinspect.audit.base import Audited, Finding, Rule, Severity, Skipped
 from ckptinspect.audit.run import FAILED
 from ckptinspect.report import v1
-from ckptinspect.report.document import Block, Lines, Remark, Remarks, Report
+from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Remark, Remarks, Report, Table
 from ckptinspect.text import bytes_text, listed, number_of
 
 _BLIND = "headers show no values: NaN, zeros and flipped bits are not seen here; --hash compares the content"
@@ -38,7 +38,44 @@ def rows_report(rows: Sequence[v1.AuditedData], fail_on: str = "error", *, hashe
         rows=lambda: _rows(data),
         columns=v1.FindingRowData.__struct_fields__,
         objects=lambda: repos,
+        page=lambda: _page(data, blocks),
     )
+
+
+def _page(data: v1.AuditData, blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The blocks for a page: the sums first, then every finding."""
+    from ckptinspect.report.fleet import Sums, by_rule
+
+    sums = Sums()
+    for repo in data.repos:
+        sums.add(repo)
+    *findings, said = blocks
+    tables = [_checkpoints(data)] if len(data.repos) > 1 else []
+    tables += [by_rule(sums, "By rule")] if sums.rules else []
+    return (said, *tables, *findings)
+
+
+def _checkpoints(data: v1.AuditData) -> Table:
+    """A row for each checkpoint, with what was found in it or why nothing could be."""
+    counts = [*(f"{severity}s" if severity != Severity.INFO else str(severity) for severity in Severity)]
+    columns = (
+        Column("checkpoint", Format.NAME),
+        Column("status"),
+        *(Column(name, Format.COUNT) for name in counts),
+        Column("could be left out", Format.SHORT_BYTES),
+    )
+    rows: list[Sequence[Cell]] = [
+        (
+            _title(repo),
+            repo.status,
+            *(sum(finding.severity == severity for finding in repo.findings) for severity in Severity),
+            sum(finding.wasted_bytes for finding in repo.findings),
+        )
+        for repo in data.repos
+    ]
+    totals = data.totals
+    foot = ("total", None, totals.errors, totals.warnings, totals.infos, totals.wasted_bytes)
+    return Table(columns, rows, (foot,), "Checkpoints")
 
 
 def summary(data: v1.AuditData) -> str:

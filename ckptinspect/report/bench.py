@@ -35,7 +35,10 @@ def bench_report(outcome: Outcome) -> Report:
     """The answer of a run."""
     data = bench_data(outcome)
     notes = (*data.warnings, *_notes(data))
-    return Report("bench", data, _title(data), tuple(_blocks(data)), notes, lambda: data.trials)
+    blocks = tuple(_blocks(data))
+    return Report(
+        "bench", data, _title(data), blocks, notes, lambda: data.trials, page=lambda: (*blocks, *_loads(data.trials))
+    )
 
 
 def _title(data: v1.BenchData) -> str:
@@ -135,6 +138,33 @@ def _plot(cache: Cache, rows: Sequence[v1.MethodData], data: v1.BenchData) -> Pl
         (limit.limit, limit.speed.median) for limit in data.limits if limit.speed is not None and limit.limit in names
     )
     return Plot(f"{_TITLES[cache].partition(':')[0]}: GB/s, a dot a round", tuple(series), lines)
+
+
+def _loads(trials: Sequence[v1.TrialData]) -> Iterator[Table]:
+    """Every single load, for a page, which has room for them."""
+    columns = (
+        Column("round", Format.COUNT),
+        Column("order", Format.COUNT),
+        Column("method", Format.NAME),
+        Column("cache", Format.NAME),
+        Column("proved"),
+        Column("GB/s", Format.DECIMAL),
+        Column("seconds", Format.NUMBER),
+        Column("moved", Format.SHORT_BYTES),
+        Column("from storage", Format.SHORT_BYTES),
+        Column("CPU s", Format.DECIMAL),
+        Column("bytes"),
+        Column("why"),
+    )
+    rows: list[Sequence[Cell]] = [
+        (
+            *(trial.round, trial.order, trial.method, trial.cache, trial.state, trial.gbps, trial.seconds),
+            *(trial.moved_bytes, trial.storage_read_bytes, trial.cpu_seconds, trial.bytes, trial.error or trial.why),
+        )
+        for trial in trials
+    ]
+    if rows:
+        yield Table(columns, rows, title="Every load (round 0 is the warm-up)")
 
 
 def _absent(skipped: Sequence[v1.SkippedData]) -> list[str]:

@@ -5,8 +5,12 @@ Blocks hold typed values, never formatted ones; each renderer formats and escape
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from ckptinspect.analysis.nest import Contents
 
 Cell = str | int | float | None
 
@@ -97,6 +101,7 @@ class Tree(msgspec.Struct, frozen=True):
     """A tree of modules."""
 
     root: Branch
+    title: str = ""
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -187,13 +192,34 @@ class Plot(msgspec.Struct, frozen=True):
     lines: tuple[tuple[str, float], ...] = ()
 
 
-Block = Table | Sum | Tree | Lines | Formulas | Figures | Remarks | Plot
+class Bars(msgspec.Struct, frozen=True):
+    """Bytes on several sides, a bar for each of ``sides`` in every row. Left out where nothing can be drawn: a table
+    says the same.
+    """
+
+    title: str
+    sides: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+class Inside(msgspec.Struct, frozen=True):
+    """All that a checkpoint holds, down to the single tensor, to be walked through. ``header_bytes`` are those of the
+    files that belong to no tensor.
+    """
+
+    name: str
+    contents: "Contents"
+    header_bytes: int
+
+
+Block = Table | Sum | Tree | Lines | Formulas | Figures | Remarks | Plot | Bars | Inside
 
 
 class Report(msgspec.Struct, frozen=True):
     """One verb's answer. ``data`` is its JSON; ``rows`` gives its main list for csv and jsonl, where it has one, and
     ``columns`` what each of them has: that of the first where they are not given.
-    ``objects`` is what jsonl gives where that is another list.
+    ``objects`` is what jsonl gives where that is another list. ``page`` makes the blocks of a page, which has room for
+    more than ``blocks``; None where it shows the same.
     """
 
     kind: str
@@ -204,3 +230,4 @@ class Report(msgspec.Struct, frozen=True):
     rows: Callable[[], Iterable[msgspec.Struct | Mapping[str, object]]] | None = None
     columns: tuple[str, ...] = ()
     objects: Callable[[], Iterable[msgspec.Struct]] | None = None
+    page: Callable[[], tuple[Block, ...]] | None = None

@@ -85,7 +85,7 @@ def fleet_report(sums: Sums, fail_on: str, notes: Iterable[str] = ()) -> Report:
     data = v1.AuditData((), sums.totals, fail_on)
     blocks: list[Block] = []
     if sums.rules:
-        blocks.append(_by_rule(sums))
+        blocks.append(by_rule(sums))
     if sums.skipped:
         blocks.append(_skips(sums))
     blocks.append(Lines((summary(data),)))
@@ -93,7 +93,8 @@ def fleet_report(sums: Sums, fail_on: str, notes: Iterable[str] = ()) -> Report:
     return Report("audit", data, title, tuple(blocks), tuple(notes))
 
 
-def _by_rule(sums: Sums) -> Table:
+def by_rule(sums: Sums, title: str = "") -> Table:
+    """What was found, a row for each rule: the worst first, then those that most checkpoints break."""
     columns = (
         Column("rule", Format.NAME),
         Column("name", Format.NAME, spare=1),
@@ -109,7 +110,7 @@ def _by_rule(sums: Sums) -> Table:
         (code, rule.name, rule.severity, rule.checkpoints, rule.findings, rule.wasted or None)
         for (code, _), rule in ordered
     ]
-    return Table(columns, rows)
+    return Table(columns, rows, title=title)
 
 
 def _skips(sums: Sums) -> Table:

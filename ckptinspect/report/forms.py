@@ -18,7 +18,8 @@ class Form(msgspec.Struct, frozen=True):
     """One format. ``renderer`` is ``module:function`` below ``ckptinspect.report``, or empty for an extension's.
 
     Where it is ``prose``, people read it, and may ask for it without notes; data is always whole. ``verb`` is the
-    only one that has an answer to give in this format; empty where all have.
+    only one that has an answer to give in this format; empty where all have. ``whole`` where it has room for all that
+    there is to tell, so that it is worth reading every name.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Form(msgspec.Struct, frozen=True):
     endings: tuple[str, ...] = ()
     prose: bool = False
     verb: str = ""
+    whole: bool = False
 
     def render(self, report: Report, out: TextIO) -> None:
         """Write a report in this format. Raises RefError where it is another verb's alone."""
@@ -50,7 +52,7 @@ FORMS = (
     Form("jsonl", "data:jsonl", (".jsonl", ".ndjson")),
     Form("csv", "data:csv_rows", (".csv",)),
     Form("markdown", "markdown:render", (".md", ".markdown"), prose=True),
-    Form("html", "html:render", (".html", ".htm"), prose=True),
+    Form("html", "page:render", (".html", ".htm"), prose=True, whole=True),
 )
 FORM_NAMES = tuple(form.name for form in FORMS if not form.verb)
 

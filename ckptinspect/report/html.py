@@ -1,4 +1,7 @@
-"""One self-contained page: no script, no request, nothing in it that a name from a file could start."""
+"""Answers as HTML elements, without a page around them: what a notebook shows, and what a page is made of.
+
+Nothing in it starts a script or a request, whatever the names from a file are.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import singledispatch
@@ -16,6 +19,7 @@ from ckptinspect.report.document import (
     Formulas,
     Lines,
     Plot,
+    Remark,
     Remarks,
     Report,
     Sum,
@@ -24,76 +28,43 @@ from ckptinspect.report.document import (
 )
 from ckptinspect.text import bytes_text, escaped
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 # Names up to this stay on one line; the table scrolls for them.
 _LONG = 100
-_STYLE = """
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 96rem; padding: 0 1rem; }
-h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin-top: 2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th.n, td.n { text-align: right; white-space: nowrap; }
-td.name, .tree, code { font-family: ui-monospace, monospace; font-size: .92em; }
-td.name { white-space: nowrap; } .tree, code { overflow-wrap: anywhere; }
-td.long { white-space: normal; overflow-wrap: anywhere; min-width: 24rem; }
-tfoot td, tr.sum td { font-weight: 600; border-top: 2px solid var(--line); } tfoot td { border-bottom: 0; }
-.tree ul { list-style: none; margin: 0; padding-left: 1.25rem; border-left: 1px solid var(--line); }
-.tree > ul { border: 0; padding-left: 0; }
-.tree li:not(:has(> details)) { padding-left: 1.1em; }
-.tree .figures { opacity: .7; } details > summary { cursor: pointer; }
-.error { color: #b3261e; } .warning { color: #8a5a00; } .info { color: #1f5fa8; } .hint { opacity: .7; }
-@media (prefers-color-scheme: dark) {
-.error { color: #ff8a80; } .warning { color: #ffca5f; } .info { color: #8ab8ff; }
-}
-.notes { padding-left: 1.2rem; } p { overflow-wrap: anywhere; }
-svg { font: 12px system-ui, sans-serif; fill: currentColor; } svg .dot { fill-opacity: .55; }
-svg .scale { stroke: var(--line); }
-svg .limit { stroke: #c2410c; stroke-dasharray: 4 3; } svg .limit-name { fill: #c2410c; }
-@media print { body { max-width: none; margin: 0; } }
-"""
-
-
-def render(report: Report, out: TextIO) -> None:
-    """Write a report as one HTML page, for a browser that opens it from disk."""
-    title = _text(report.title)
-    out.write(
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-    )
-    fragment(report, out)
-    out.write("</main>\n</body>\n</html>\n")
 
 
 def fragment(report: Report, out: TextIO) -> None:
-    """Write what stands between ``<main>`` and ``</main>``: what a notebook shows."""
-    out.write(f"<h1>{_text(report.title)}</h1>\n")
+    """Write a report's elements."""
+    out.write(f"<h1>{text_of(report.title)}</h1>\n")
     for block in report.blocks:
-        out.writelines(f"{line}\n" for line in _lines(block))
+        out.writelines(f"{line}\n" for line in elements(block))
+    out.writelines(f"{line}\n" for line in notes_of(report))
+
+
+def notes_of(report: Report) -> Iterator[str]:
+    """The notes as a list, where there are any."""
     if report.notes:
-        out.write('<h2>Notes</h2>\n<ul class="notes">\n')
-        out.writelines(f"<li>{_text(note)}</li>\n" for note in report.notes)
-        out.write("</ul>\n")
+        yield '<h2>Notes</h2>\n<ul class="notes">'
+        yield from (f"<li>{text_of(note)}</li>" for note in report.notes)
+        yield "</ul>"
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
+    """Text as it may stand in an element or an attribute, with what could act or reorder written as an escape."""
     return escape(escaped(text), quote=True)
 
 
 @singledispatch
-def _lines(block: object) -> Iterator[str]:
+def elements(block: object) -> Iterator[str]:
+    """The elements of a block, a line for each."""
     raise TypeError(f"no way to write a {type(block).__name__}")
 
 
-@_lines.register
+@elements.register
 def _(block: Table) -> Iterator[str]:
     if block.title:
-        yield f"<h2>{_text(block.title)}</h2>"
-    yield '<div class="wide"><table>'
-    heads = "".join(f'<th scope="col"{_class(column)}>{_text(column.title)}</th>' for column in block.columns)
+        yield f"<h2>{text_of(block.title)}</h2>"
+    yield '<div class="wide"><table class="rows">'
+    heads = "".join(f'<th scope="col"{_class(column)}>{text_of(column.title)}</th>' for column in block.columns)
     yield f"<thead><tr>{heads}</tr></thead>\n<tbody>"
     for row in block.rows:
         yield _row(row, block.columns)
@@ -106,8 +77,18 @@ def _(block: Table) -> Iterator[str]:
 
 
 def _row(row: Sequence[Cell], columns: Sequence[Column]) -> str:
-    cells = [(_text(written(value, column)), column) for value, column in zip(row, columns, strict=True)]
-    return f"<tr>{''.join(f'<td{_class(column, text)}>{text}</td>' for text, column in cells)}</tr>"
+    return f"<tr>{''.join(_cell(value, column) for value, column in zip(row, columns, strict=True))}</tr>"
+
+
+def _cell(value: Cell, column: Column) -> str:
+    """A cell; a number that is written in short, or as a share, has its value beside it, to be sorted by."""
+    text = text_of(written(value, column))
+    exact = column.format is not Format.COUNT and isinstance(value, int | float)
+    return f"<td{_class(column, text)}{_value(value) if exact else ''}>{text}</td>"
+
+
+def _value(value: Cell) -> str:
+    return f' data-value="{value}"'
 
 
 def _class(column: Column, text: str = "") -> str:
@@ -118,22 +99,24 @@ def _class(column: Column, text: str = "") -> str:
     return ' class="name"' if column.format is Format.NAME else ""
 
 
-@_lines.register
+@elements.register
 def _(block: Sum) -> Iterator[str]:
     columns = (Column("elements"), Column("what"))
-    yield f'{f"<h2>{_text(block.title)}</h2>" if block.title else ""}<div class="wide"><table>'
+    yield f'{f"<h2>{text_of(block.title)}</h2>" if block.title else ""}<div class="wide"><table>'
     yield f'<thead><tr><th scope="col" class="n">{columns[0].title}</th><th scope="col">what</th></tr></thead>'
     for stage in block.stages:
         yield "<tbody>"
         for value, what in stage.terms:
-            yield f'<tr><td class="n">{value:,}</td><td>{_text(what)}</td></tr>'
+            yield f'<tr><td class="n">{value:,}</td><td>{text_of(what)}</td></tr>'
         value, what = stage.total
-        yield f'<tr class="sum"><td class="n">{value:,}</td><td>{_text(what)}</td></tr></tbody>'
+        yield f'<tr class="sum"><td class="n">{value:,}</td><td>{text_of(what)}</td></tr></tbody>'
     yield "</table></div>"
 
 
-@_lines.register
+@elements.register
 def _(block: Tree) -> Iterator[str]:
+    if block.title:
+        yield f"<h2>{text_of(block.title)}</h2>"
     yield '<div class="tree"><ul>'
     yield from _branch(block.root)
     yield "</ul></div>"
@@ -141,7 +124,7 @@ def _(block: Tree) -> Iterator[str]:
 
 def _branch(branch: Branch) -> Iterator[str]:
     figures = f'<span class="figures">{branch.parameters:,} · {bytes_text(branch.nbytes)}</span>'
-    line = f"<strong>{_text(branch.label)}</strong> {_text(branch.detail)} {figures}"
+    line = f"<strong>{text_of(branch.label)}</strong> {text_of(branch.detail)} {figures}"
     if not branch.children:
         yield f"<li>{line}</li>"
         return
@@ -151,23 +134,23 @@ def _branch(branch: Branch) -> Iterator[str]:
     yield "</ul></details></li>"
 
 
-@_lines.register
+@elements.register
 def _(block: Lines) -> Iterator[str]:
-    yield from (f"<p>{_text(line)}</p>" for line in block.lines)
+    yield from (f"<p>{text_of(line)}</p>" for line in block.lines)
 
 
-@_lines.register
+@elements.register
 def _(block: Formulas) -> Iterator[str]:
     for name, expression, value in block.equations:
-        same = "" if expression == str(value) else f" =<br><code>{_text(expression)}</code>"
-        yield f"<p><strong>{_text(name)}</strong> = {value:,}{same}</p>"
+        same = "" if expression == str(value) else f" =<br><code>{text_of(expression)}</code>"
+        yield f"<p><strong>{text_of(name)}</strong> = {value:,}{same}</p>"
 
 
-@_lines.register
+@elements.register
 def _(block: Figures) -> Iterator[str]:
     for group in block.groups:
-        yield f"<h2>{_text(group.title)}</h2>"
-        yield from (f"<p>{_text(about)}</p>" for about in group.about)
+        yield f"<h2>{text_of(group.title)}</h2>"
+        yield from (f"<p>{text_of(about)}</p>" for about in group.about)
         yield '<div class="wide"><table>'
         yield '<thead><tr><th scope="col">figure</th><th scope="col" class="n">value</th><th></th><th></th>'
         yield '<th scope="col">formula</th></tr></thead>'
@@ -175,34 +158,40 @@ def _(block: Figures) -> Iterator[str]:
         yield from map(_figure, group.figures)
         yield "</tbody></table></div>"
         if group.remarks:
-            yield f"<ol>{''.join(f'<li>{_text(remark)}</li>' for remark in group.remarks)}</ol>"
-    yield f"<p>{_text(block.legend)}</p>"
+            yield f"<ol>{''.join(f'<li>{text_of(remark)}</li>' for remark in group.remarks)}</ol>"
+    yield f"<p>{text_of(block.legend)}</p>"
 
 
 def _figure(figure: Figure) -> str:
     value = f"{figure.value:,}" if figure.value is not None else "–"
-    numbers = "".join(f'<td class="n">{_text(text)}</td>' for text in (value, figure.short, figure.binary))
-    derivation = [_text(part) for part in figure.derivation]
+    numbers = "".join(f'<td class="n">{text_of(text)}</td>' for text in (value, figure.short, figure.binary))
+    derivation = [text_of(part) for part in figure.derivation]
     as_name = _class(Column("formula", Format.NAME), max(derivation, key=len))
-    return f"<tr><td>{_text(figure.name)}</td>{numbers}<td{as_name}>{'<br>'.join(derivation)}</td></tr>"
+    return f"<tr><td>{text_of(figure.name)}</td>{numbers}<td{as_name}>{'<br>'.join(derivation)}</td></tr>"
 
 
-@_lines.register
+@elements.register
 def _(block: Remarks) -> Iterator[str]:
+    yield '<section class="findings">'
     if block.title:
-        yield f"<h2>{_text(block.title)}</h2>"
+        yield f"<h2>{text_of(block.title)}</h2>"
     for place, remarks in block.places:
-        yield (f"<h3><code>{_text(place)}</code></h3>\n" if place else "") + "<ul>"
-        for remark in remarks:
-            severity = f'<strong class="{_text(remark.severity)}">{_text(remark.severity)}</strong>'
-            hint = f' <span class="hint">Try: {_text(remark.hint)}.</span>' if remark.hint else ""
-            yield f"<li>{severity} <code>{_text(remark.rule)}</code> {_text(remark.text)}.{hint}</li>"
-        yield "</ul>"
+        yield f'<div class="place">{f"<h3><code>{text_of(place)}</code></h3>" if place else ""}<ul>'
+        yield from map(_remark, remarks)
+        yield "</ul></div>"
+    yield "</section>"
 
 
-@_lines.register
+def _remark(remark: Remark) -> str:
+    severity, rule = text_of(remark.severity), text_of(remark.rule)
+    hint = f' <span class="hint">Try: {text_of(remark.hint)}.</span>' if remark.hint else ""
+    said = f'<strong class="{severity}">{severity}</strong> <code>{rule}</code> {text_of(remark.text)}.{hint}'
+    return f'<li data-severity="{severity}" data-rule="{rule}">{said}</li>'
+
+
+@elements.register
 def _(block: Plot) -> Iterator[str]:
     from ckptinspect.report.plot import svg
 
-    yield f"<h2>{_text(block.title)}</h2>"
+    yield f"<h2>{text_of(block.title)}</h2>"
     yield f'<div class="wide">{svg(block)}</div>'

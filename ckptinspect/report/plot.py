@@ -24,7 +24,8 @@ def svg(plot: Plot) -> str:
     """The plot as an SVG element, of a size that fits a page; colours are the page's."""
     height, width = _height(plot), _LEFT + _WIDTH + _RIGHT
     body = "".join(_parts(plot, height))
-    return f'<svg role="img" width="{width}" height="{height}" viewBox="0 0 {width} {height}">{body}</svg>'
+    told = f'role="img" aria-label="{_text(plot.title)}"'
+    return f'<svg class="plot" {told} width="{width}" height="{height}" viewBox="0 0 {width} {height}">{body}</svg>'
 
 
 def page(plots: Sequence[Plot]) -> str:

@@ -21,6 +21,7 @@ from ckptinspect.report import v1
 from ckptinspect.report.adapter import adapter_data, adapter_notes, component_notes
 from ckptinspect.report.common import failed_data, files_data, notes_data, ref_data, sorted_rows, title_of
 from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Report, Step, Sum, Table
+from ckptinspect.report.overview import page_blocks
 from ckptinspect.report.quantization import quantization_data, quantization_lines
 
 _FIGURES = tuple(name for name in v1.GroupData.__struct_fields__ if name != "key")
@@ -46,7 +47,16 @@ def show_report(
     blocks += _sums(data)
     notes = tuple(note.message for note in data.notes if note.code not in _WRITTEN_OUT)
     columns = (*data.by, *_FIGURES)
-    return Report("show", data, title_of(checkpoint, data.layout), tuple(blocks), notes, lambda: _flat(data), columns)
+    return Report(
+        "show",
+        data,
+        title_of(checkpoint, data.layout),
+        tuple(blocks),
+        notes,
+        lambda: _flat(data),
+        columns,
+        page=lambda: page_blocks(data, checkpoint, counted, blocks),
+    )
 
 
 def _groups(counted: Count, by: Sequence[GroupKey]) -> list[v1.GroupData]:

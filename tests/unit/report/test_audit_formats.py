@@ -10,7 +10,8 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 from ckptinspect.audit.base import Audited, Finding, Severity, Skipped
 from ckptinspect.audit.rules import RULES
 from ckptinspect.errors import RefError
-from ckptinspect.report import github, html, junit, markdown, sarif, table
+from ckptinspect.report import github, junit, markdown, sarif, table
+from ckptinspect.report import page as html
 from ckptinspect.report.audit import audit_report
 from ckptinspect.report.document import Report
 from ckptinspect.report.forms import form_of

@@ -4,7 +4,8 @@ import pytest
 
 from ckptinspect.analysis.estimate.asked import Asked, devices_in
 from ckptinspect.model import Checkpoint, Config
-from ckptinspect.report import html, markdown, table, v1
+from ckptinspect.report import markdown, table, v1
+from ckptinspect.report import page as html
 from ckptinspect.report.document import Figure, FigureGroup, Figures, Report
 from ckptinspect.report.estimate import estimate_report, fits_nowhere
 from tests.arithmetic import value_of

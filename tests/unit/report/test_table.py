@@ -2,7 +2,8 @@ from io import StringIO
 
 import msgspec
 
-from ckptinspect.report import html, markdown, table
+from ckptinspect.report import markdown, table
+from ckptinspect.report import page as html
 from ckptinspect.report.document import Column, Format, Formulas, Lines, Report, Sum, Table
 
 HOSTILE = "\x1b[31m<b>|*_`\u202ename\n"
@@ -93,7 +94,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
     page = out.getvalue()
 
     assert "default-src 'none'" in page
-    assert "<script" not in page
+    assert page.count("<script") == 1
     assert "http" not in page.replace("http-equiv", "")
 
 

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from ckptinspect.report import html, markdown, table
+from ckptinspect.report import markdown, table
+from ckptinspect.report import page as html
 from ckptinspect.report.document import Branch, Report, Tree
 from ckptinspect.report.dtypes import dtypes_report
 from ckptinspect.report.tree import tree_report

@@ -1,0 +1,5 @@
+"""A report as one file for a browser."""
+
+from ckptinspect.report.page.whole import render
+
+__all__ = ["render"]
