@@ -266,7 +266,8 @@ async def test_overview_and_keys_are_pages_to_be_read(walk: Walk) -> None:
     await walk.press("o")
     assert "How the count comes about" in walk.screen
     await walk.press("G")
-    assert "681,796 of the parameters are multi-token prediction" in walk.screen
+    assert "-681,796  multi-token prediction" in walk.screen
+    assert "note: what a token uses is not known" in walk.screen
     await walk.press("o", "question_mark")
     for key, _ in KEYS:
         assert f"\n {key} " in walk.screen
@@ -487,7 +488,8 @@ def test_quiet_has_no_notes() -> None:
             assert "note" not in walk.lines[0]
             assert "note" not in walk.facts
             await walk.press("o", "G")
-            assert "multi-token prediction" not in walk.screen
+            assert "parameters without multi-token prediction" in walk.screen
+            assert "note" not in walk.screen
 
     asyncio.run(whole())
 
