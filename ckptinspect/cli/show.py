@@ -6,6 +6,7 @@ from ckptinspect.cli.reading import Reader
 EXAMPLES = (
     "ckptinspect Qwen/Qwen3-0.6B",
     "ckptinspect model.safetensors --by dtype",
+    "ckptinspect ./llama -o llama.html",
     "ckptinspect show ./llama --by layer,role --sort=-bytes --limit 10",
     "ckptinspect hf://stable-diffusion-v1-5/stable-diffusion-v1-5/unet -f json",
 )
@@ -24,6 +25,8 @@ def run(
     from ckptinspect.report.show import show_report
 
     keys = keys_of(*by) if by else ()
-    names = reader.shows_all or any(key.needs_names for key in keys)
+    # A page lists every tensor, unless that way was asked for by which no names can be had.
+    lists_all = reader.shows_all and via is not Via.ENDPOINT
+    names = lists_all or any(key.needs_names for key in keys)
     checkpoint = reader.read(ref, names=names, via=via)
     return reader.answer(show_report(checkpoint, keys, sort, limit), checkpoint)

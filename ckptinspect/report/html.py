@@ -152,7 +152,7 @@ def _(block: Figures) -> Iterator[str]:
         yield f"<h2>{text_of(group.title)}</h2>"
         yield from (f"<p>{text_of(about)}</p>" for about in group.about)
         yield '<div class="wide"><table>'
-        yield '<thead><tr><th scope="col">figure</th><th scope="col" class="n">value</th><th></th><th></th>'
+        yield '<thead><tr><th scope="col">figure</th><th scope="col" class="n">value</th><td></td><td></td>'
         yield '<th scope="col">formula</th></tr></thead>'
         yield "<tbody>"
         yield from map(_figure, group.figures)

@@ -21,7 +21,6 @@ from ckptinspect.report import v1
 from ckptinspect.report.adapter import adapter_data, adapter_notes, component_notes
 from ckptinspect.report.common import failed_data, files_data, notes_data, ref_data, sorted_rows, title_of
 from ckptinspect.report.document import Block, Cell, Column, Format, Lines, Report, Step, Sum, Table
-from ckptinspect.report.overview import page_blocks
 from ckptinspect.report.quantization import quantization_data, quantization_lines
 
 _FIGURES = tuple(name for name in v1.GroupData.__struct_fields__ if name != "key")
@@ -55,8 +54,14 @@ def show_report(
         notes,
         lambda: _flat(data),
         columns,
-        page=lambda: page_blocks(data, checkpoint, counted, blocks),
+        page=lambda: _page(data, checkpoint, counted, blocks),
     )
+
+
+def _page(data: v1.ShowData, checkpoint: Checkpoint, counted: Count, blocks: Sequence[Block]) -> tuple[Block, ...]:
+    from ckptinspect.report.overview import page_blocks
+
+    return page_blocks(data, checkpoint, counted, blocks)
 
 
 def _groups(counted: Count, by: Sequence[GroupKey]) -> list[v1.GroupData]:

@@ -52,6 +52,17 @@ def test_both_ways_give_the_same_figures(hub: TestHub, tmp_path: Path) -> None:
         assert one[field] == other[field]
 
 
+def test_a_page_lists_every_tensor_unless_the_one_request_way_was_asked_for(hub: TestHub, tmp_path: Path) -> None:
+    ranges = ask(hub, tmp_path, "org/name", "-f", "html")
+    endpoint = ask(hub, tmp_path, "org/name", "--via", "endpoint", "-f", "html")
+
+    assert (ranges.code, endpoint.code) == (0, 0)
+    assert "via ranges" in ranges.out
+    assert "via endpoint" in endpoint.out
+    assert '<section class="inside">' in ranges.out
+    assert '<section class="inside">' not in endpoint.out
+
+
 def test_the_one_request_way_takes_fewer_than_five(hub: TestHub, tmp_path: Path) -> None:
     assert ask(hub, tmp_path, "org/name", "--via", "endpoint", "-f", "json").data["requests"] == 4
     assert len(hub.requests) == 4

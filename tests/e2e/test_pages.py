@@ -14,6 +14,7 @@ from playwright.sync_api import Browser
 from ckptinspect import open_checkpoint
 from ckptinspect.report import page
 from ckptinspect.report.show import show_report
+from ckptinspect.text import bytes_text, count_text
 from tests.browser import Opened, chromium, opened
 from tests.e2e.command import FIXTURES, ROOT, ckptinspect
 from tests.folders import write_safetensors, write_sharded
@@ -291,6 +292,35 @@ def test_colours_follow_the_button_and_paper_is_always_white(report: Make, brows
 def background(found: Opened) -> str:
     colour: str = found.page.evaluate("getComputedStyle(document.body).backgroundColor")
     return colour
+
+
+@pytest.mark.slow
+def test_numbers_are_written_as_in_every_other_format(browser: Browser) -> None:
+    numbers = [
+        0,
+        1,
+        999,
+        1000,
+        1005,
+        999_994,
+        999_995,
+        999_996,
+        1_004_999,
+        1_005_000,
+        5_732_943_640,
+        2**53,
+        10**18,
+        10**25,
+    ]
+    source = (ROOT / "ckptinspect" / "report" / "page" / "scripts" / "format.js").read_text()
+    tab = browser.new_page()
+    written = tab.evaluate(
+        f"(numbers) => {{ {source}; return numbers.map((n) => [bytesText(n), shortCountText(n), countText(n)]); }}",
+        [str(number) for number in numbers],
+    )
+    tab.close()
+
+    assert written == [[bytes_text(number), count_text(number), f"{number:,}"] for number in numbers]
 
 
 @pytest.mark.slow

@@ -44,3 +44,13 @@ function colourOf(way, category) {
   const place = USUAL[way].indexOf(category);
   return PALETTE[place >= 0 ? place % PALETTE.length : PALETTE.length - 1];
 }
+
+// Black or white, whichever stands out more (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
+function legibleOn(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const share = parseInt(colour.slice(at, at + 2), 16) / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return (light + 0.05) / 0.05 > 1.05 / (light + 0.05) ? "#000000" : "#ffffff";
+}

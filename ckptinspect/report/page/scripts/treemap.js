@@ -71,6 +71,7 @@ class Treemap {
     const opened = new Set(boxes.map((box) => box.above));
     const colours = boxes.map((box) => (box.isRest ? GREY : colourOf(way, box.categories(way)[0]?.[0] ?? NO_PARAMETERS)));
     colours[0] = pageColour("raised");
+    const texts = colours.map(legibleOn);
     const trace = {
       type: "treemap",
       branchvalues: "total",
@@ -80,6 +81,7 @@ class Treemap {
       values: boxes.map((box) => Number(box.bytes)),
       text: boxes.map((box) => bytesText(box.bytes)),
       textinfo: "label+text",
+      textfont: { color: texts },
       hoverinfo: "text",
       hovertext: boxes.map((box) => [box.path || box.label, ...box.told].map((line) => plain(line)).join("<br>")),
       marker: { colors: colours, line: { width: 1, color: pageColour("page") }, pad: { t: 22, l: 3, r: 3, b: 3 } },
