@@ -108,6 +108,15 @@ SENTENCES = [
             "8,030,261,248 → 41,943,040 parameters, 16.06 GB → 167.77 MB"
         ),
     ),
+    (
+        # Its keys and values are 1,024 wide, not 4,096, and its MLP 14,336, not 11,008: five modules in 32 layers.
+        "Llama-2-7b-hf",
+        "lora-llama-3.1-8b-r16",
+        (
+            "NEW is an adapter for another model than OLD (LoRA of rank 16 on 224 modules, 160 of other shapes): "
+            "6,738,415,616 → 41,943,040 parameters, 13.48 GB → 167.77 MB"
+        ),
+    ),
     # other models
     (
         "Qwen2-7B-Instruct",

@@ -7,6 +7,7 @@ from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.diff.base import Change, Kind, What
 from ckptinspect.analysis.diff.clauses import Changes, Clause
 from ckptinspect.analysis.diff.facts import Facts
+from ckptinspect.analysis.fitting import misfits_in, modules_of
 from ckptinspect.model import Checkpoint
 from ckptinspect.naming.adapters import adapter_name
 from ckptinspect.naming.roles import Role
@@ -25,8 +26,9 @@ def adapters(facts: Facts, rest: Changes) -> Iterator[Clause]:
     if {olds, news} == {True, False}:
         before = [row for change in rest for row in change.before]
         after = [row for change in rest for row in change.after]
-        message = _laid_on("NEW", after, "OLD", before) if news else _laid_on("OLD", before, "NEW", after)
-        yield Clause("adapter", message, tuple(rest))
+        misfits = _misfits(*((facts.new, facts.old) if news else (facts.old, facts.new)))
+        sides = ("NEW", after, "OLD", before) if news else ("OLD", before, "NEW", after)
+        yield Clause("adapter", _laid_on(*sides, misfits), tuple(rest))
         return
     if olds and news:
         yield from _other_rank(rest)
@@ -60,16 +62,25 @@ def _other_rank(rest: Changes) -> Iterator[Clause]:
         yield Clause("adapter-rank", f"adapter of another rank ({before[0]} → {after[0]} on {modules})", changes)
 
 
-def _laid_on(which: str, adapter: Sequence[Row], other: str, model: Sequence[Row]) -> str:
-    """What is to be said of an adapter beside a model: how many of its modules the model has."""
+def _laid_on(which: str, adapter: Sequence[Row], other: str, model: Sequence[Row], misfits: int) -> str:
+    """What is to be said of an adapter beside a model: how many of its modules the model has, and as they should be."""
     paths = {(row.component, split_leaf(row.kind.example)[0]) for row in model}
     # An adapter of a pipeline names its components, or does not.
     theirs = {_spelled(part, path) for component, path in paths for part in (component, "")}
     ours = {_spelled(row.component, row.place.path) for row in adapter}
-    fitting = len(ours & theirs)
-    if fitting == len(ours):
-        return f"{which} is an adapter for {other} ({_form(adapter)})"
-    return f"{which} is an adapter ({_form(adapter)}, of which {other} has {fitting or 'none'})"
+    fitting, form = len(ours & theirs), _form(adapter)
+    if fitting < len(ours):
+        form += f", of which {other} has {fitting or 'none'}"
+    if misfits:
+        return f"{which} is an adapter for another model than {other} ({form}, {misfits:,} of other shapes)"
+    return f"{which} is an adapter{f' for {other}' if fitting == len(ours) else ''} ({form})"
+
+
+def _misfits(adapter: Checkpoint, model: Checkpoint) -> int:
+    """How many of an adapter's modules the model has in another shape."""
+    headers = [shard.header for shard in adapter.shards if shard.header is not None and shard.header.raw is not None]
+    tensors = (tensor for header in headers for tensor in header.tensors)
+    return sum(not misfit.missing for misfit in misfits_in(tensors, modules_of(model)))
 
 
 def _spelled(component: str, path: str) -> str:

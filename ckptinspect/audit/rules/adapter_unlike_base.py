@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ckptinspect.audit.adapters import misfits_in, modules_of
+from ckptinspect.analysis.fitting import misfits_in, modules_of
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
 from ckptinspect.text import number_of
@@ -42,7 +42,9 @@ class AdapterUnlikeBase(Rule, frozen=True):
             return
         modules = modules_of(subject.base)
         for weight in subject.weights:
-            misfits = misfits_in(weight, modules)
-            if misfits:
+            header = weight.header
+            if header is None or header.raw is None:
+                continue
+            if misfits := misfits_in(header.tensors, modules):
                 what = number_of(len(misfits), "module does", "modules do")
                 yield self.found(f"{what} not fit the base: {misfits[0].why}", weight.path, misfits[0].name)

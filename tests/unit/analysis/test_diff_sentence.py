@@ -417,6 +417,22 @@ def test_an_adapter_beside_its_model() -> None:
     assert said(adapter, llama()).startswith("OLD is an adapter for NEW (LoRA of rank 8 on 28 modules): ")
 
 
+def test_an_adapter_for_a_model_of_other_widths() -> None:
+    adapter = lora(llama(), *PROJECTIONS, before="base_model.model.")
+    # The keys and values of the other are half as wide: two modules in each of its layers.
+    other: Tensors = {
+        name: (dtype, (shape[0] // 2, shape[1]))
+        if name.endswith(("k_proj.weight", "v_proj.weight"))
+        else (dtype, shape)
+        for name, (dtype, shape) in llama().items()
+    }
+
+    assert said(other, adapter).startswith(
+        "NEW is an adapter for another model than OLD (LoRA of rank 8 on 28 modules, 8 of other shapes): "
+    )
+    assert said(adapter, other).startswith("OLD is an adapter for another model than NEW (")
+
+
 def test_an_adapter_beside_another_model() -> None:
     adapter = lora(llama(), "q_proj.weight", "up_proj.weight") | lora(matrix("some.where", 8, 8), "weight", rank=4)
 

@@ -1,13 +1,12 @@
 """An adapter's pairs of low-rank matrices against the weights that they change."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from ckptinspect.analysis.count import Row, count
 from ckptinspect.analysis.estimate.shapes import Matrix, is_packed, matrix_of
 from ckptinspect.analysis.names import rows_by_tensor
-from ckptinspect.audit.subject import WeightFile
 from ckptinspect.model import Checkpoint, Tensor
 from ckptinspect.naming.adapters import adapter_name
 from ckptinspect.text import quoted
@@ -21,10 +20,11 @@ _EMBEDDING = "lora_embedding_"
 
 
 class Misfit(msgspec.Struct, frozen=True):
-    """An adapter's tensor that does not fit, and why."""
+    """An adapter's tensor that does not fit, and why: its module is ``missing`` in the base, or of another shape."""
 
     name: str
     why: str
+    missing: bool
 
 
 class _Pair(msgspec.Struct, frozen=True):
@@ -52,18 +52,16 @@ def modules_of(base: Checkpoint) -> Mapping[str, Matrix | None]:
     return found
 
 
-def misfits_in(weight: WeightFile, modules: Mapping[str, Matrix | None]) -> list[Misfit]:
+def misfits_in(adapter: Iterable[Tensor], modules: Mapping[str, Matrix | None]) -> list[Misfit]:
     """The pairs of an adapter that fit no module of the base; sorted by name."""
-    found = ((pair.down.name, _why(pair, modules)) for pair in _pairs(weight))
-    return sorted((Misfit(name, why) for name, why in found if why is not None), key=lambda misfit: misfit.name)
+    found = (_misfit(pair, modules) for pair in _pairs(adapter))
+    return sorted((misfit for misfit in found if misfit is not None), key=lambda misfit: misfit.name)
 
 
-def _pairs(weight: WeightFile) -> Iterator[_Pair]:
+def _pairs(adapter: Iterable[Tensor]) -> Iterator[_Pair]:
     """The LoRA pairs of linear layers and embeddings whose module can be read off their names."""
-    if weight.header is None or weight.header.raw is None:
-        return
     pairs: dict[tuple[str, str], dict[str, Tensor]] = {}
-    for tensor in weight.header.tensors:
+    for tensor in adapter:
         said = adapter_name(tensor.name)
         if said is not None and said.method == "lora" and said.resolved and said.part in _SIDES:
             pairs.setdefault((said.base, said.adapter), {})[_SIDES[said.part]] = tensor
@@ -72,7 +70,7 @@ def _pairs(weight: WeightFile) -> Iterator[_Pair]:
             yield _Pair(module, pair["down"], pair.get("up"))
 
 
-def _why(pair: _Pair, modules: Mapping[str, Matrix | None]) -> str | None:
+def _misfit(pair: _Pair, modules: Mapping[str, Matrix | None]) -> Misfit | None:
     names = [pair.module, f"model.{pair.module}", pair.module.removeprefix("model.")]
     component, _, inside = pair.module.partition(".")
     if component in _COMPONENTS:
@@ -81,7 +79,8 @@ def _why(pair: _Pair, modules: Mapping[str, Matrix | None]) -> str | None:
     if known is None:
         # A layer of fused experts is a module without a weight of its own, above those that have parameters.
         above = any(path.startswith(f"{name}.") for name in names for path in modules)
-        return None if above else f"the base has no {quoted(pair.module)}"
+        why = f"the base has no {quoted(pair.module)}"
+        return None if above else Misfit(pair.down.name, why, missing=True)
     matrix, up = modules[known], pair.up
     if matrix is None or up is None or len(up.shape) != 2:
         return None
@@ -90,4 +89,5 @@ def _why(pair: _Pair, modules: Mapping[str, Matrix | None]) -> str | None:
         ours = ours[::-1]
     if ours == theirs:
         return None
-    return f"{quoted(pair.module)} is [{theirs[0]}, {theirs[1]}] in the base, [{ours[0]}, {ours[1]}] in the adapter"
+    why = f"{quoted(pair.module)} is [{theirs[0]}, {theirs[1]}] in the base, [{ours[0]}, {ours[1]}] in the adapter"
+    return Misfit(pair.down.name, why, missing=False)

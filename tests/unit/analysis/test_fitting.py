@@ -2,8 +2,7 @@
 
 import pytest
 
-from ckptinspect.audit.adapters import misfits_in, modules_of
-from ckptinspect.audit.subject import WeightFile
+from ckptinspect.analysis.fitting import misfits_in, modules_of
 from ckptinspect.model import Checkpoint
 from tests.checkpoints import checkpoint_in_parts, checkpoint_of, decoder, matrix
 from tests.estimating import real
@@ -25,7 +24,7 @@ def pair(module: str, outputs: int, inputs: int, *, names: str = "lora_A.weight 
 def told(adapter: Shapes, base: Checkpoint = LLAMA) -> list[str]:
     (shard,) = checkpoint_of(adapter).shards
     assert shard.header is not None
-    found = misfits_in(WeightFile(shard.path, shard.size, shard.header), modules_of(base))
+    found = misfits_in(shard.header.tensors, modules_of(base))
     assert [misfit.name for misfit in found] == sorted(misfit.name for misfit in found)
     return [misfit.why for misfit in found]
 
