@@ -25,7 +25,7 @@ class SpQR:
         if weight is None or offsets is None or "col_vals" not in unit.leaves or weight.rank != 1:
             return None
         order = unit.only("in_perm")
-        ordered = order is not None and order.elements > 0
+        ordered = order is not None and order.rank == 1 and order.elements > 0
         widths = {order.shape[0]} if order is not None and ordered else setting.neighbours.inputs(unit.path)
         rows = offsets.elements - 1
         heights = {rows} | setting.neighbours.outputs(unit.path)
