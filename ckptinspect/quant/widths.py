@@ -140,6 +140,7 @@ class Widths:
 def _witnesses(leaves: Mapping[str, list[Kind]]) -> Iterator[tuple[Kind, str, int]]:
     """Tensors of a packed module that show its outputs, and in which dimension."""
     yield from ((kind, "bias", -1) for kind in leaves.get("bias", ()))
+    yield from ((kind, "bitmask", -2) for kind in leaves.get("bitmask", ()))
     if "weight_scale" in leaves:
         yield from ((kind, "weight_packed", -2) for kind in leaves.get("weight_packed", ()))
     weights = [kind.shape[:-1] for kind in leaves.get("weight", ()) if kind.dtype.code not in _FLOATS]
