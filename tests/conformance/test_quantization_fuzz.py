@@ -140,11 +140,17 @@ SECTIONS = st.fixed_dictionaries(
         PATHS[15]: FIGURES,
     },
 )
+WAYS = st.tuples(st.sampled_from((2, 3, 4, 5, 6, 8)), st.sampled_from((32, 64, 128)))
+# Nothing in it is absurd, and all of it may be wrong.
+PLAUSIBLE = st.fixed_dictionaries(
+    {"bits": BITS, "group_size": GROUPS},
+    optional={"quant_method": METHODS} | {path: st.fixed_dictionaries({"bits": BITS}) for path in PATHS[3:8]},
+)
 CONFIGS = st.fixed_dictionaries(
     {},
     optional={
-        "quantization_config": SECTIONS | ABSURD,
-        "quantization": SECTIONS | ABSURD,
+        "quantization_config": PLAUSIBLE | SECTIONS | ABSURD,
+        "quantization": PLAUSIBLE | SECTIONS | ABSURD,
         "hidden_size": st.sampled_from((HIDDEN, 256, 1024)) | ABSURD,
         "intermediate_size": st.sampled_from((WIDE, 512, 2048)) | ABSURD,
         "num_attention_heads": st.sampled_from((4, 8)) | ABSURD,
@@ -161,6 +167,19 @@ CONFIGS = st.fixed_dictionaries(
 @settings(max_examples=50)
 def test_no_config_changes_a_count_in_silence(writer: str, config: dict[str, object]) -> None:
     tensors = model(WRITERS[writer])
+
+    found, counted = outcome(tensors, config, TRUTH)
+
+    assert found != "silent", counted.total.parameters - TRUTH
+
+
+@given(data=st.data(), config=CONFIGS)
+@settings(max_examples=200)
+def test_nor_where_every_module_has_bits_of_its_own(data: st.DataObject, config: dict[str, object]) -> None:
+    tensors = model(layouts.mlx)
+    for path, (bits, group) in data.draw(st.dictionaries(st.sampled_from(PATHS), WAYS, max_size=9)).items():
+        outputs, inputs = MATRICES[path.split(".", 3)[3]]
+        tensors |= layouts.at(path, layouts.mlx(outputs, inputs, bits, group))
 
     found, counted = outcome(tensors, config, TRUTH)
 

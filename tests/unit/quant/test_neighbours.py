@@ -51,8 +51,18 @@ def test_what_takes_from_a_packed_neighbour_is_as_wide_as_that_gives() -> None:
 def test_a_gate_in_the_queries_is_no_width_of_the_output() -> None:
     tensors = layouts.at("model.layers.0.self_attn.q_proj", layouts.gptq(512, 256))
 
+    beside = layouts.at("model.layers.1.linear_attn.in_proj_qkvz", layouts.gptq(1024, 256))
+
     assert neighbours(tensors).inputs("model.layers.0.self_attn.o_proj") == {512}
-    assert neighbours(tensors, attn_output_gate=True).inputs("model.layers.0.self_attn.o_proj") == {256}
+    assert neighbours({**tensors, **beside}).inputs("model.layers.0.self_attn.o_proj") == {256}
+
+
+def test_a_gate_that_only_the_config_knows_of_leaves_both_widths() -> None:
+    tensors = layouts.at("model.layers.0.self_attn.q_proj", layouts.gptq(512, 256))
+    near = neighbours(tensors, attn_output_gate=True).near("model.layers.0.self_attn.o_proj")
+
+    assert near.sure == {512, 256}
+    assert not near.likely
 
 
 def test_a_tower_does_not_speak_for_another() -> None:
