@@ -403,6 +403,10 @@ def spqr(outputs: int, inputs: int) -> Leaves:
     }
 
 
+def spqr_padded(outputs: int, inputs: int) -> Leaves:
+    return spqr(outputs, inputs) | {"row_offsets": ("I32", (outputs // 16 + 1,))}
+
+
 def higgs(outputs: int, inputs: int, bits: int = 4, group: int = 256) -> Leaves:
     return {
         "weight": ("I16", (outputs * bits // 16, inputs)),

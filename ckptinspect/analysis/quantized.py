@@ -101,12 +101,18 @@ class Quantized:
         """Where config and headers disagree."""
         if not self.claims and not self.found:
             return ()
-        from ckptinspect.quant.alone import counted_alone
         from ckptinspect.quant.witness import disagreements, doubtful_biases
 
         small = any((kind.dtype.bits or 0) <= 8 and kind.rank > 1 for kind in self._kinds)
         said = disagreements(self.claims, self.found, stored_small=small)
-        return (*said, *counted_alone(self.found), *doubtful_biases(self.found, self._config))
+        return (*said, *self._alone(), *doubtful_biases(self.found, self._config))
+
+    def _alone(self) -> Iterator[Note]:
+        """What nothing but the config says."""
+        if any(one.evidence == "config" for one in self.found):
+            from ckptinspect.quant.alone import counted_alone
+
+            yield from counted_alone(self.found)
 
     def verdict(self, kind: Kind, unit: int | None = None) -> Verdict | None:
         """What a scheme says of tensors of this kind, in this unit where the kind stands in several."""
@@ -156,10 +162,13 @@ def _explained(
         return
     # Whoever looks at a checkpoint that is not quantized does not wait for thirty schemes to be imported.
     from ckptinspect.quant.schemes import explained
-    from ckptinspect.quant.trial import explained_together
 
     setting = Setting(claims, config, metadata, Neighbours(kinds, config))
-    found = explained_together(units, setting, explained)
+    found = [explained(unit, setting) for unit in units]
+    if any(one is not None and one.is_open for one in found):
+        from ckptinspect.quant.trial import asked_again
+
+        found = asked_again(units, found, setting, explained)
     quantized = bool(claims) or any(one is not None for one in found)
     for unit, one in zip(units, found, strict=True):
         yield one if one is not None or not quantized else _cache_scales(unit)

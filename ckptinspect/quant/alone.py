@@ -20,5 +20,5 @@ def counted_alone(explained: Iterable[Explained]) -> Iterator[Note]:
     widths = listed([f"{bits:g}" for bits in sorted({one.bits for one, _ in found if one.bits is not None})])
     held = number_of(sum(one.logical or 0 for one, _ in found), "parameter")
     some = f"{number_of(count, 'module')}, such as {quoted(found[0][1].path)}"
-    what = f"that {held} stand in {some}, at {widths} bits, is the config's word alone"
+    what = f"{held} in {some}, are counted at {widths} bits by the config's word alone"
     yield Note(CODE, f"{what}: no tensor proves or refutes it")

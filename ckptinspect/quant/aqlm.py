@@ -10,6 +10,8 @@ from ckptinspect.model import Kind
 from ckptinspect.quant.base import FLOATS, Explained, Format, Setting, Unit, packed
 
 _SERVING = ("codebooks", "scales")
+# Bits a weight; the fewest that anybody writes are twice as many.
+_FEWEST = 0.25
 
 
 class Aqlm:
@@ -26,7 +28,10 @@ class Aqlm:
         scales = unit.only("scales", FLOATS)
         if not out_group * in_group or (scales is not None and scales.shape[:1] != (rows,)):
             return None
-        form = Format(self.name, _bits(books, count, out_group * in_group), in_group)
+        bits = _bits(books, count, out_group * in_group)
+        if bits < _FEWEST or 1 << (codes.dtype.bits or 0) < books.shape[1]:
+            return None
+        form = Format(self.name, bits, in_group)
         return packed(unit, codes, (rows * out_group, columns * in_group), form, _SERVING)
 
 

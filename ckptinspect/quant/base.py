@@ -89,6 +89,11 @@ class Explained(msgspec.Struct, frozen=True):
     unit: Unit | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether a weight is recognised, and its size is not."""
+        return None in self.parameters.values()
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the weights."""
         return sum(kind.nbytes * kind.count for kind in self.parameters)

@@ -22,7 +22,8 @@ _COMPRESSED = (
     (("per_layer_projection",), (), ("per_layer_input_gate",)),
 )
 _OUTPUTS = ("o_proj", "wo", "out_proj")
-# No model has more heads, nor more layers that differ in them.
+# No model has more heads or larger ones, nor more layers that differ in them.
+_LARGEST_HEAD = 512
 _MOST_HEADS = 4_096
 _MOST_SIZES = 64
 
@@ -67,7 +68,8 @@ def _values(queries: int, expanded: int, rotary: int) -> Iterable[int]:
         return
     for heads in range(1, min(queries // (rotary + 1), _MOST_HEADS) + 1):
         values = expanded - queries + heads * rotary
-        if queries % heads == 0 and expanded % heads == 0 and values > 0:
+        fits = queries % heads == 0 and expanded % heads == 0 and values > 0
+        if fits and max(queries // heads - rotary, values // heads) <= _LARGEST_HEAD:
             yield values
 
 

@@ -29,13 +29,22 @@ class Gguf:
         if weight is None or weight.rank != 2 or not set(unit.leaves) <= {"qweight", "bias"} or not _is_told(setting):
             return None
         found = decided(unit, weight, list(_readings(weight.shape[1])), setting)
-        if found is None:
+        if found is not None and found[1] == "header":
+            # That these are blocks at all the config says, and a neighbour may bear it out.
+            found = found[0], _evidence(unit, found[0], setting)
+        if found is None or not found[1]:
             reason = "the type of the blocks is not in the header, and neither a neighbour nor the config decides"
             return unknown(self.name, unit, [weight], reason)
         reading, evidence = found
         sizes = {other.group_size for other in _readings(weight.shape[1]) if other.inputs == reading.inputs}
         form = Format(self.name, reading.bits, reading.group_size if len(sizes) == 1 else None, evidence)
         return packed(unit, weight, (weight.shape[0], reading.inputs), form)
+
+
+def _evidence(unit: Unit, reading: Reading, setting: Setting) -> str:
+    if reading.inputs in setting.neighbours.inputs(unit.path):
+        return "neighbour"
+    return "config" if setting.tried is not None else ""
 
 
 def _is_told(setting: Setting) -> bool:

@@ -20,7 +20,8 @@ class Int8:
     name: ClassVar[str] = "int8"
 
     def explain(self, unit: Unit, setting: Setting) -> Explained | None:
-        weights = [kind for leaf in ("weight", "") for kind in unit.leaves.get(leaf, ()) if kind.dtype.code == "I8"]
+        bytewise = (kind for leaf in ("weight", "") for kind in unit.leaves.get(leaf, ()) if kind.dtype.code == "I8")
+        weights = [kind for kind in bytewise if kind.rank > 1]
         outliers = [kind for kind in unit.leaves.get("SCB", ()) if kind.dtype.code in FLOATS]
         scales = [kind for kind in unit.leaves.get("weight_scale", ()) if kind.dtype.code in FLOATS]
         if not weights or not (outliers or scales):

@@ -31,8 +31,7 @@ class Neighbours:
     def _widths(self) -> "Widths":
         from ckptinspect.quant.widths import Widths
 
-        gated = self._config.flag("attn_output_gate") or "qwen3_next" in (self._config.text("model_type") or "")
-        return Widths(self._kinds, gated=bool(gated))
+        return Widths(self._kinds, gated=self._config.flag("attn_output_gate") is True)
 
     def learn(self, path: str, shape: Shape) -> None:
         """Take down the logical shape of a packed module, which others may be told by."""

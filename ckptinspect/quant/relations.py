@@ -117,8 +117,8 @@ def _attention_output(module: Module, widths: Widths) -> Near | None:
     queries = widths.rows(parent, QUERIES)
     if queries:
         half = {rows // 2 for rows in queries}
-        if _gates_queries(module, widths):
-            return Near(frozenset(queries | half), frozenset(half))
+        if widths.gated:
+            return Near(frozenset(queries | half), frozenset(half if _gates_queries(module, widths) else ()))
         beside = widths.rows(parent, ("gate_proj", "g_proj", "z_proj"))
         return Near(frozenset(queries), frozenset(queries & beside or queries))
     hidden = widths.hidden(module.path)
@@ -131,12 +131,9 @@ def _is_attention(module: Module) -> bool:
 
 
 def _gates_queries(module: Module, widths: Widths) -> bool:
-    """Whether a gate for the output stands among the queries, as in Qwen3-Next and Qwen3.5."""
-    layer = above(module.parent)[0]
-    beside = f"{layer}.linear_attn"
-    if widths.has(beside, ("in_proj_qkvz", "in_proj_qkv", "in_proj_z", "in_proj_ba")):
-        return True
-    return widths.gated
+    """Whether a gate for the output stands among the queries: in the layers, or the MTP layers, of such a model."""
+    beside = (f"{above(module.parent)[0]}.linear_attn", ("in_proj_qkvz", "in_proj_qkv", "in_proj_z", "in_proj_ba"))
+    return widths.has(*beside) or (widths.gates and "mtp" in module.parent.split("."))
 
 
 def _reader(module: Module, widths: Widths) -> Near | None:

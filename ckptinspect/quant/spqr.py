@@ -1,9 +1,9 @@
 """SpQR: 3-bit weights in tiles of 16 by 16, and outliers as a sparse matrix.
 
 ``dense_weights`` I64 [16 * ceil(N/16) * ceil(K/16)], a row of a tile in each word with its scale and zero point;
-``row_offsets`` I32 [N+1] and ``col_vals`` I32 hold the outliers; ``in_perm`` [K] the order of the inputs. N and K so
-stand in the lengths of two vectors, and the third proves them; where the order or the plain offsets are left out,
-the neighbours tell. Layout: spqr_quant ``inference.py``.
+``row_offsets`` I32 [N+1], or padded by tiles [N/16+1], and ``col_vals`` I32 hold the outliers; ``in_perm`` [K] the
+order of the inputs. N and K so stand in the lengths of two vectors, and the third proves them; where the order is left
+out, the neighbours tell. Layout: spqr_quant ``inference.py``.
 """
 
 from typing import ClassVar
@@ -25,16 +25,17 @@ class SpQR:
         if weight is None or offsets is None or "col_vals" not in unit.leaves or weight.rank != 1:
             return None
         order = unit.only("in_perm")
-        ordered = order is not None and order.elements > 0
+        ordered = order is not None and order.rank == 1 and order.elements > 0
         widths = {order.shape[0]} if order is not None and ordered else setting.neighbours.inputs(unit.path)
         rows = offsets.elements - 1
-        heights = {rows} | setting.neighbours.outputs(unit.path)
+        counted = {rows, _TILE * rows}
+        heights = counted | setting.neighbours.outputs(unit.path)
         fitting = {(n, k) for n in heights for k in widths if _tiles(n, k) == weight.elements}
         if len(fitting) != 1:
             reason = "the tiles leave open how many rows and columns they are"
             return unknown(self.name, unit, [weight], reason, _SERVING)
         shape = fitting.pop()
-        evidence = "header" if ordered and shape[0] == rows else "neighbour"
+        evidence = "header" if ordered and shape[0] in counted else "neighbour"
         return packed(unit, weight, shape, Format(self.name, 3, _TILE, evidence), _SERVING)
 
 

@@ -18,19 +18,16 @@ Explain = Callable[[Unit, Setting], Explained | None]
 _PROVEN = frozenset({"header", "neighbour"})
 
 
-def explained_together(units: Sequence[Unit], setting: Setting, explain: Explain) -> list[Explained | None]:
-    """What is said of each unit, the config asked only for those that headers and neighbours leave open."""
-    found = [explain(unit, setting) for unit in units]
-    if not any(map(_is_open, found)):
-        return found
+def asked_again(
+    units: Sequence[Unit], found: Sequence[Explained | None], setting: Setting, explain: Explain
+) -> list[Explained | None]:
+    """What is said of each unit when the config may speak, and what others prove is known, for those left open."""
     _teach(setting.neighbours, found)
     setting = replace(setting, tried=_tried_by(found, setting.claims))
-    return [explain(unit, setting) if _is_open(one) else one for unit, one in zip(units, found, strict=True)]
-
-
-def _is_open(explained: Explained | None) -> bool:
-    """Whether a scheme recognised a unit and could not tell its size."""
-    return explained is not None and None in explained.parameters.values()
+    return [
+        explain(unit, setting) if one is not None and one.is_open else one
+        for unit, one in zip(units, found, strict=True)
+    ]
 
 
 def _tried_by(explained: Sequence[Explained | None], claims: Claims) -> Tried:

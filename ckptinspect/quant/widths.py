@@ -15,6 +15,7 @@ _DIGITS = str.maketrans("", "", "0123456789")
 _LENGTHS = frozenset(("ln", "ln_1", "ln_2", "ln1", "ln2", "ln_q", "pre_ln", "ln_f", "ln_attn", "ln_mlp"))
 # Norms of queries and keys are as wide as a head, or as what they were compressed to.
 _OF_HEADS = ("q_", "k_", "v_", "kv_", "qk", "query", "key")
+_GATED_BESIDE = "linear_attn.in_proj_"
 _LAST = frozenset(("norm", "ln_f", "norm_f", "final_layernorm", "final_layer_norm"))
 # Words in a name that are looked at.
 _DEEPEST = 64
@@ -28,12 +29,12 @@ class Widths:
     Keys are paths as ``key_of`` writes them. ``outputs`` are rows, ``spans`` rows of all that is stacked together;
     ``shapes`` are pairs of outputs and inputs; ``lengths`` those of vectors, ``states`` the shapes of what a state
     space has; ``norms`` are the lengths of the norms that stand right in a scope, ``nested`` of those further in a
-    layer, ``below`` of all in a scope, ``last`` of those outside of layers that end a model. ``gated`` tells that the
-    config puts a gate among the queries.
+    layer, ``below`` of all in a scope, ``last`` of those outside of layers that end a model. ``gates`` tells that a
+    gate may stand among the queries, by the other attention that Qwen3-Next and Qwen3.5 have beside, and ``gated``
+    that this or the config says so.
     """
 
     def __init__(self, kinds: Iterable[Kind], *, gated: bool = False) -> None:
-        self.gated = gated
         self.outputs: dict[str, set[int]] = {}
         self.spans: dict[str, set[int]] = {}
         self.shapes: dict[str, set[tuple[int, int]]] = {}
@@ -50,6 +51,8 @@ class Widths:
                 groups.setdefault(path, {}).setdefault(leaf, []).append(kind)
         for leaves in groups.values():
             self._read(leaves)
+        self.gates = any(_GATED_BESIDE in key for key in self.outputs)
+        self.gated = gated or self.gates
 
     def learn(self, path: str, shape: Shape) -> None:
         """Take down the logical shape of a packed module, [.., outputs, inputs]."""
@@ -140,6 +143,7 @@ class Widths:
 def _witnesses(leaves: Mapping[str, list[Kind]]) -> Iterator[tuple[Kind, str, int]]:
     """Tensors of a packed module that show its outputs, and in which dimension."""
     yield from ((kind, "bias", -1) for kind in leaves.get("bias", ()))
+    yield from ((kind, "bitmask", -2) for kind in leaves.get("bitmask", ()))
     if "weight_scale" in leaves:
         yield from ((kind, "weight_packed", -2) for kind in leaves.get("weight_packed", ()))
     weights = [kind.shape[:-1] for kind in leaves.get("weight", ()) if kind.dtype.code not in _FLOATS]

@@ -328,6 +328,7 @@ CASES: dict[str, Case] = {
         bias=True,
     ),
     "spqr": Case("spqr", layouts.spqr(1530, 4098), 1530, 4098, 3, 16),
+    "spqr, offsets of tiles": Case("spqr", layouts.spqr_padded(N, 4098), N, 4098, 3, 16),
     **{f"higgs {bits} bits": Case("higgs", layouts.higgs(N, K, bits), N, K, bits, 256) for bits in (2, 3, 4)},
     "fp-quant mxfp4": Case("fp-quant", layouts.fp_quant(N, K), N, K, 4, 32),
     "fp-quant nvfp4": Case("fp-quant", layouts.fp_quant(N, K, 16), N, K, 4, 16),
@@ -356,7 +357,10 @@ CASES: dict[str, Case] = {
     "nunchaku int4": Case("nunchaku", layouts.nunchaku(N, K), N, K, 4, 64, bias=True),
     "nunchaku nvfp4": Case("nunchaku", layouts.nunchaku(N, K, 16), N, K, 4, 16, bias=True),
     "nunchaku awq": Case("nunchaku-awq", layouts.nunchaku_awq(N, K), N, K, 4, 64),
-    "sparse": Case("sparse-bitmask", layouts.sparse(N, K, 1_000_000), N, K, 16, None),
+    "sparse": Case("sparse-bitmask", layouts.sparse(N, K, 1_000_000), N, K, 16, None, "neighbour", beside=True),
+    "sparse, odd": Case(
+        "sparse-bitmask", layouts.sparse(N, 4098, 1_000_000), N, 4098, 16, None, "neighbour", beside=True
+    ),
     "sparse 2:4": Case("sparse-24-bitmask", layouts.sparse_24(N, 4098), N, 4098, 16, None),
 }
 # Which class of the registry the cases of a scheme are for.

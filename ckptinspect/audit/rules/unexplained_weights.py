@@ -10,11 +10,11 @@ from ckptinspect.text import number_of
 
 
 class UnexplainedWeights(Rule, frozen=True):
-    """Packed weights of which it cannot be told what they stand for.
+    """Packed weights, or what serves them, of which it cannot be told what they stand for.
 
     ## What it does
 
-    Tells of integers and of unknown dtypes that the count leaves unexplained.
+    Tells of integers, of unknown dtypes, and of scales without the shape of one that the count leaves unexplained.
 
     ## Why it matters
 
