@@ -9,6 +9,7 @@ import argparse
 import fcntl
 import os
 import pty
+import resource
 import select
 import struct
 import subprocess
@@ -41,10 +42,11 @@ BOUND = 100
 
 
 class Opened(NamedTuple):
-    """Seconds from the start of the process to what stands on its screen."""
+    """Seconds from the start of the process to what stands on its screen, and of a processor's work to the first."""
 
     tensors: float
     tree: float
+    busy: float
 
 
 class Answer(NamedTuple):
@@ -58,7 +60,7 @@ class Screen:
     """``browse`` on a terminal."""
 
     def __init__(self, folder: str) -> None:
-        self.began = time.perf_counter()
+        self.began, self.seen = time.perf_counter(), b""
         self.process, self.file = pty.fork()
         if self.process == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -75,14 +77,11 @@ class Screen:
         except OSError:
             os.waitpid(self.process, 0)
 
-    def until(self, *marks: bytes) -> tuple[float, ...]:
-        """When each of these was on the screen, in seconds from the start."""
-        seen, at = b"", dict.fromkeys(marks, 0.0)
-        while not all(at.values()):
-            seen += os.read(self.file, 65536)
-            now = time.perf_counter() - self.began
-            at = {mark: when or (now if mark in seen else 0.0) for mark, when in at.items()}
-        return tuple(at.values())
+    def until(self, mark: bytes) -> float:
+        """When this was on the screen, in seconds from the start."""
+        while mark not in self.seen:
+            self.seen += os.read(self.file, 65536)
+        return time.perf_counter() - self.began
 
     def settled(self) -> float:
         """When the last of what is being written came."""
@@ -106,27 +105,36 @@ class Screen:
             self.settled()
 
     def busy(self) -> float:
-        """Seconds that the process has had a processor (``sched-stats`` of Linux, in nanoseconds)."""
-        threads = Path(f"/proc/{self.process}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+        """Seconds that the process has had a processor, by its own clock (``clock_getcpuclockid`` of Linux)."""
+        return time.clock_gettime((~self.process << 3) | 2)
 
 
 def opening(folder: str, runs: int) -> None:
     """The lines on opening: ``show`` and ``browse`` take turns, after a run of each that does not count."""
-    once(folder), run([*OURS, folder])
-    pairs = [(once(folder), run([*OURS, folder]).seconds) for _ in range(runs)]
-    base = median(seconds for _, seconds in pairs)
+    once(folder), shown(folder)
+    pairs = [(once(folder), shown(folder)) for _ in range(runs)]
     for name, bound in (("the first frame, with tensors", " (bound 2.0)"), ("the tree", "")):
         field = name.rpartition(" ")[2]
-        ratio = median(getattr(opened, field) / seconds for opened, seconds in pairs)
-        ours = median(getattr(opened, field) for opened, _ in pairs)
+        ratio = median(getattr(opened, field) / base.wall for opened, base in pairs)
+        ours, base = (median(times) for times in zip(*((getattr(o, field), b.wall) for o, b in pairs), strict=True))
         print(f"DeepSeek-V3, to {name}: {ratio:.2f} x show{bound}; {ours:.3f} s against {base:.3f} s", flush=True)
+    worked = median(opened.busy / base.busy for opened, base in pairs)
+    print(f"DeepSeek-V3, to the first frame, a processor's work: {worked:.2f} x show", flush=True)
+
+
+def shown(folder: str) -> Answer:
+    """What ``show`` takes, whole."""
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = run([*OURS, folder]).seconds
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Answer(wall, end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime)
 
 
 def once(folder: str) -> Opened:
     """Open it, and leave it."""
     with Screen(folder) as screen:
-        opened = Opened(*screen.until(TENSORS, TREE))
+        first, busy = screen.until(TENSORS), screen.busy()
+        opened = Opened(first, screen.until(TREE), busy)
         screen.settled()
         return opened
 

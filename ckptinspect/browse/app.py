@@ -182,7 +182,9 @@ class Browser(App[BaseException]):
     def action_where(self) -> None:
         """Go to the line of the tree on which the tensor stands."""
         lines, number = self.panes.catalogue.lines, self.panes.tensors.number
-        if lines is not None and number is not None:
+        if lines is None:
+            self.panes.status.say(UNREADY)
+        elif number is not None:
             self.panes.lead(max(lines[number], ROOT))
             self.panes.go_to(self.panes.tree_pane)
 

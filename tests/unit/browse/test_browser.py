@@ -454,6 +454,9 @@ def test_before_all_is_worked_out_there_is_a_screen_that_answers_keys(monkeypatc
             for key in ("down", "right", "left", "asterisk", "tab", "end", "c", "w", "i", "escape", "o", "escape", "t"):
                 await walk.press(key)
             assert browser.clipboard == "model.layers.5.shared_head.head.weight"
+            for key in ("w", "o"):
+                await walk.press(key)
+                assert walk.status == "this is being worked out"
             await walk.type("/norm lay 5 hn")
             assert walk.status == "this is being worked out"
             await walk.press("tab", "f", "down", "enter", "s", "n", "enter", "escape", "q")
