@@ -38,6 +38,7 @@ add_module_names = False
 html_theme = "furo"
 html_title = "ckptinspect"
 html_static_path = ["_static"]
+html_favicon = "_static/icon.svg"
 html_css_files = ["site.css"]
 html_copy_source = False
 html_extra_path = ["_made"]
