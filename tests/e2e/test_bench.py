@@ -14,10 +14,12 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ckptinspect.cli.bench import EXAMPLES
 from ckptinspect.cli.main import run
+from ckptinspect.report import v1_bench
 from fixtures.build import hostile
 from tests.e2e.command import ROOT, Ran, ckptinspect
 from tests.folders import write_safetensors, write_sharded
@@ -41,6 +43,7 @@ def test_a_synthetic_file_is_made_measured_and_deleted(tmp_path: Path) -> None:
     ran = bench("--synthetic", "2MiB", "--dir", on_disk(tmp_path), *QUICK, "-f", "json")
 
     assert (ran.code, ran.err) == (0, "")
+    msgspec.convert(ran.data, v1_bench.BenchData)
     assert os.listdir(tmp_path) == []
     assert {row["cache"] for row in ran.data["summary"]} == {"cold", "warm"}
     assert {row["method"] for row in ran.data["summary"]} == {
