@@ -16,7 +16,7 @@ from ckptinspect.audit.registry import every_rule
 from ckptinspect.audit.run import Look, Options, bug, looked_at
 from ckptinspect.audit.subject import Subject
 from ckptinspect.audit.targets import Batch, Target
-from ckptinspect.errors import CkptInspectError, UnreachableError
+from ckptinspect.errors import CkptInspectError, EngineError, UnreachableError
 from ckptinspect.model import Ref
 from ckptinspect.opening import source_of
 from ckptinspect.refs import parse_ref
@@ -24,7 +24,7 @@ from ckptinspect.report.audit import audited_data
 from ckptinspect.report.data import encoded
 from ckptinspect.report.v1 import AuditedData
 from ckptinspect.sources.base import Source
-from ckptinspect.sources.budget import Pace
+from ckptinspect.sources.budget import Pace, PaceLostError
 from ckptinspect.sources.http import Connections
 from ckptinspect.sources.retry import PATIENT, Retry
 from ckptinspect.store.headers import HeaderCache, ScopedListings
@@ -169,6 +169,11 @@ async def _looked_at(desk: Desk, target: Target) -> Look:
         return await looked_at(source, ref, desk.work.options)
     except CkptInspectError as error:
         return Look(Skipped(target.ref, error.kind, str(error)), (), error)
+    except PaceLostError as error:
+        # This says nothing of the checkpoint: the batch is done again.
+        raise EngineError(
+            f"the engine's pace is lost: {error}", hint="run the same command again: it goes on"
+        ) from None
     except Exception as error:
         if desk.work.options.debug:
             raise

@@ -220,5 +220,6 @@ def _sweep(runs: str, before: float) -> None:
     """Remove runs that nobody has gone on with for long."""
     for name in os.listdir(runs):
         folder = os.path.join(runs, name)
-        if os.path.getmtime(folder) < before:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            if os.path.getmtime(folder) < before:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -305,13 +306,18 @@ def workers_of(process: int) -> list[int]:
     for child in sorted(descendants(process)):
         with contextlib.suppress(OSError):
             command = Path("/proc", str(child), "cmdline").read_bytes()
-            if b"ray::" in command or b"spawn_main" in command:
+            if re.search(rb"ray::\d{8}-|spawn_main", command):
                 found.append(child)
     return found
 
 
-def gone(processes: set[int]) -> bool:
-    return not any(Path("/proc", str(process)).exists() for process in processes)
+def gone(processes: list[int]) -> bool:
+    """Whether they have ended, as those of a cluster do some time after the one that started it."""
+    states = []
+    for process in processes:
+        with contextlib.suppress(OSError):
+            states.append(Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[0])
+    return all(state == "Z" for state in states)
 
 
 ENGINES = ["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "dask"))]
@@ -327,23 +333,26 @@ def test_a_run_that_is_killed_again_and_again_gives_the_rows_of_one_that_was_not
         arguments = ("--from", names, "-f", "jsonl", "--engine", engine)
         expected = rows_in(audit(hub, tmp_path / "other", "--from", names, "-f", "jsonl").out)
         whole = len(hub.requests)
+        # The workers of a cluster go on for a while when whoever started them is gone.
+        hub.latency = 0.01 if engine == "local" else 0.2
         for _ in range(5):
-            begun, enough = len(hub.requests), chance.randrange(20, whole // 6)
-            running = started(hub, tmp_path / "home", *arguments)
+            begun, enough = len(hub.requests), chance.randrange(10, whole // 12)
+            running = started(hub, tmp_path / "home", *arguments, "-o", tmp_path / "rows.jsonl")
             while len(hub.requests) < begun + enough and running.poll() is None:
                 time.sleep(0.005)
             assert running.poll() is None, running.communicate()
-            children = descendants(running.pid)
+            workers = workers_of(running.pid)
             running.kill()
             running.communicate(timeout=30)
-            until(lambda children=children: gone(children), 30)  # type: ignore[misc]
+            until(lambda workers=workers: gone(workers), 60)  # type: ignore[misc]
         left = len(hub.requests)
+        hub.latency = 0
         final = audit(hub, tmp_path / "home", *arguments)
         repeated = len(hub.requests) - whole - whole
 
     assert final.err.startswith("going on with the run ")
     assert alike(rows_in(final.out)) == alike(expected)
-    assert left - whole > whole / 5
+    assert left - whole > whole / 12
     assert repeated < whole / 2, "what was read once is not read again"
 
 
