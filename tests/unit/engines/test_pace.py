@@ -48,7 +48,6 @@ def test_answers_are_told_of_before_more_is_asked_for() -> None:
 
     leases = asyncio.run(ask())
     assert [lease.granted for lease in leases] == [1, 1, 1, 0]
-    assert 59 < leases[-1].wait <= 61
     assert elsewhere.calls[1] == ([("api", Quota(2, 60, 10, 60))], {"api": 3})
 
 
