@@ -171,9 +171,8 @@ async def _looked_at(desk: Desk, target: Target) -> Look:
         return Look(Skipped(target.ref, error.kind, str(error)), (), error)
     except PaceLostError as error:
         # This says nothing of the checkpoint: the batch is done again.
-        raise EngineError(
-            f"the engine's pace is lost: {error}", hint="run the same command again: it goes on"
-        ) from None
+        hint = "run the same command again: it goes on"
+        raise EngineError(f"the pace of the run is lost: {error}", hint=hint) from None
     except Exception as error:
         if desk.work.options.debug:
             raise
