@@ -336,9 +336,10 @@ class TestHub:
         signature = parse_qs(request.query).get("Signature", [""])[0]
         if where == "signed" and signature not in self._signatures:
             return _error(403, None, "Request has expired")
-        for page, repo in self.repos.items():
-            if rest.startswith(page + "/"):
-                return _file(request, os.path.join(repo.folder, unquote(rest[len(page) + 1 :])))
+        words = rest.split("/")
+        for depth in (1, 2, 3):
+            if (repo := self.repos.get("/".join(words[:depth]))) is not None:
+                return _file(request, os.path.join(repo.folder, unquote("/".join(words[depth:]))))
         return Reply(404)
 
 

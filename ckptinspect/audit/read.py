@@ -24,6 +24,7 @@ MAX_HEADERS = 500_000_000
 
 
 _LISTS = ("model_index.json", "modules.json")
+_READ = frozenset((*_LISTS, *CONFIGS))
 _ONE = 1
 
 
@@ -153,9 +154,14 @@ async def _read(source: Source, files: Sequence[File]) -> _Content:
     return content
 
 
+def is_read(path: str) -> bool:
+    """Whether a file's name is one of those that are read, if only where it stands beside weights."""
+    return path.endswith(SUFFIX) or is_index(path) or path.rpartition("/")[2] in _READ
+
+
 def _wanted(path: str, folders: set[str]) -> bool:
     folder, _, name = path.rpartition("/")
-    return path.endswith(SUFFIX) or is_index(path) or name in _LISTS or (name in CONFIGS and folder in folders)
+    return is_read(path) and (name not in CONFIGS or folder in folders)
 
 
 async def _weight(source: Source, file: File, *, names: bool) -> WeightFile:

@@ -16,6 +16,8 @@ from ckptinspect.audit.registry import every_rule
 from ckptinspect.audit.run import Look, Options, looked_at
 from ckptinspect.opening import source_of
 from ckptinspect.refs import parse_ref
+from ckptinspect.sources.base import File
+from ckptinspect.sources.local import LocalSource
 from tests.e2e.command import FIXTURES
 from tests.fleet import LINEAR, write_kinds
 from tests.folders import write_json, write_safetensors
@@ -133,7 +135,7 @@ def test_a_read_that_fails_is_remembered_of_nobody(twins: Sequence[Path]) -> Non
 
 
 def test_only_so_many_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ckptinspect.audit.again.MOST", 8)
+    monkeypatch.setattr("ckptinspect.audit.again.MOST", 2)
     again = Again(OPTIONS)
     for number in range(20):
         write_safetensors(tmp_path / str(number) / f"model-{number}.safetensors", LINEAR)
@@ -141,3 +143,41 @@ def test_only_so_many_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     assert len(again._known) == 2
     assert all(isinstance(finding, Finding) for known in again._known.values() for finding in known[0].findings)
+
+
+def test_models_that_differ_in_their_config_alone_are_told_apart_and_remembered(twins: Sequence[Path]) -> None:
+    again = Again(OPTIONS)
+    one, two = twins
+    for dtype in ("float16", "float32", "float64"):
+        write_json(one / "config.json", {"torch_dtype": dtype})
+        look(again, one)
+    for dtype in ("float16", "float32", "float64"):
+        write_json(two / "config.json", {"torch_dtype": dtype})
+        found = look(again, two)
+        assert is_known(found)
+        assert found.result == anew(two).result
+
+
+def test_files_of_the_same_content_are_told_from_others_like_them(tmp_path: Path) -> None:
+    """Only their hashes tell, and those are not read."""
+
+    class Hashed(LocalSource):
+        digests = ("sha256:a", "sha256:b")
+
+        async def list(self) -> tuple[File, ...]:
+            files = await super().list()
+            return tuple(File(file.path, file.size, digest) for file, digest in zip(files, self.digests, strict=True))
+
+    for name in ("model.safetensors", "other.safetensors"):
+        write_safetensors(tmp_path / name, {"fc.weight": ("F32", (64, 64))}, {"format": "pt"})
+    again = Again(OPTIONS)
+    ref = parse_ref(os.fspath(tmp_path))
+    rules = []
+    for digests in (("sha256:a", "sha256:b"), ("sha256:c", "sha256:c"), ("sha256:d", "sha256:d")):
+        source = Hashed(os.fspath(tmp_path))
+        source.digests = digests
+        found = asyncio.run(again.looked_at(source, ref))
+        assert isinstance(found.result, Audited)
+        rules.append(("CK709" in {finding.rule for finding in found.result.findings}, is_known(found)))
+
+    assert rules == [(False, False), (True, False), (True, True)]

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pickle
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ckptinspect.sources.retry import Retry
 from ckptinspect.store.runs import Run, Wanted, run_of
 from tests.fleet import repositories, write_kinds
 from tests.hub_server import TestHub
+from tests.loopback import Request
 
 OPTIONS = Options(chosen(every_rule()))
 QUICK = Retry(attempts=2, first_pause=0.001, longest_pause=0.002)
@@ -189,22 +191,22 @@ def test_work_survives_pickling_and_carries_no_token(run: Run, monkeypatch: pyte
 
 
 def test_connections_are_kept_within_their_number(hub: TestHub, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    flying, most = 0, 0
+    flying, most = Counter[str](), Counter[str]()
     answer = hub.answer
 
-    def counted(request: object) -> object:
-        nonlocal flying, most
-        flying += 1
-        most = max(most, flying)
+    def counted(request: Request) -> object:
+        flying[request.port] += 1
+        most[request.port] = max(most[request.port], flying[request.port])
         try:
-            return answer(request)  # type: ignore[arg-type]
+            return answer(request)
         finally:
-            flying -= 1
+            flying[request.port] -= 1
 
     hub.latency = 0.01
     monkeypatch.setattr(hub, "answer", counted)
     done(AuditWork(OPTIONS, run, connections=3), targets(hub))
-    assert 1 <= most <= 3
+    assert set(most) == {"hub", "cdn"}
+    assert max(most.values()) <= 3
 
 
 def test_where_small_files_have_no_address_of_their_own_the_redirect_is_followed(hub: TestHub, run: Run) -> None:
