@@ -187,7 +187,7 @@ def main() -> None:
     days = hub.loop.time() / 86_400
     print(
         f"{COUNT:,} repositories in {days:.1f} days of its clock: {last / first:.2f} x the memory of a fifth of them "
-        f"(bound 1.1), {hub.refused} requests refused",
+        f"(bound 1.2), {hub.refused} requests refused",
         flush=True,
     )
 
