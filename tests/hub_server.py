@@ -148,6 +148,7 @@ class TestHub:
         self.links_elsewhere = False
         self.requests: list[Request] = []
         self.closing = threading.Event()
+        self.disturbed = 0
         self._faults: list[Fault] = []
         self._disturbance: tuple[float, list[str], random.Random] | None = None
         self._signatures: set[str] = set()
@@ -193,7 +194,7 @@ class TestHub:
         self._faults.append(Fault(kind, path, port, times))
 
     def disturb(self, share: float, kinds: Iterable[str], seed: int = 0) -> None:
-        """Let this share of all requests fail, in one of these ways each."""
+        """Let this share of all requests fail, in one of these ways each; ``disturbed`` counts them."""
         self._disturbance = (share, sorted(kinds), random.Random(seed))
 
     def expire(self) -> None:
@@ -228,7 +229,9 @@ class TestHub:
                     return fault.kind
             if self._disturbance is not None:
                 share, kinds, chance = self._disturbance
-                return chance.choice(kinds) if chance.random() < share else None
+                if chance.random() < share:
+                    self.disturbed += 1
+                    return chance.choice(kinds)
         return None
 
     def answer(self, request: Request) -> Reply:
