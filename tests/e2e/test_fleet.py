@@ -20,6 +20,13 @@ from tests.fleet import alike, repositories, rows_in, write_list
 from tests.hub_server import FAULTS, Quota, TestHub
 
 COUNT = 30
+ENGINES = ["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "dask"))]
+
+
+def available(engine: str) -> None:
+    """Skip where an engine's package has no wheel for this Python; what brings it is the extra ``slow``."""
+    if engine != "local":
+        pytest.importorskip("distributed" if engine == "dask" else engine)
 
 
 @pytest.fixture
@@ -238,6 +245,38 @@ def test_the_quota_is_kept_before_the_hub_refuses(hub: TestHub, names: Path, tmp
     assert [request.status for request in hub.requests].count(429) == 0
 
 
+class Watched(Quota):
+    """A quota that remembers how many requests came in each of its windows."""
+
+    def __init__(self, limit: int, window: float) -> None:
+        super().__init__(limit, window)
+        self.windows: list[int] = []
+
+    def take(self) -> bool:
+        began = self.ends
+        granted = super().take()
+        if self.ends != began:
+            self.windows.append(0)
+        self.windows[-1] += 1
+        return granted
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_window_of_a_quota_sees_more_than_it_grants(tmp_path: Path, engine: str) -> None:
+    available(engine)
+    with TestHub(repositories(tmp_path / "kinds", 700), latency=0.01) as hub:
+        quotas = {"api": Watched(400, 4), "resolvers": Watched(400, 4)}
+        hub.quotas = dict(quotas)
+        names = write_list(tmp_path / "names.txt", sorted(hub.repos))
+        ran = audit(hub, tmp_path / "home", "--from", names, "-f", "jsonl", "--engine", engine)
+        refused = [request.status for request in hub.requests].count(429)
+
+    assert len(rows_in(ran.out)) == 700
+    assert [len(quota.windows) >= 2 for quota in quotas.values()] == [True, True]
+    assert max(count for quota in quotas.values() for count in quota.windows) <= 400
+    assert refused == 0
+
+
 def test_requests_keep_the_rate_that_was_asked_for(hub: TestHub, tmp_path: Path) -> None:
     few = write_list(tmp_path / "few.txt", sorted(hub.repos)[:4])
     began = time.monotonic()
@@ -328,12 +367,9 @@ def gone(processes: list[int]) -> bool:
     return all(state == "Z" for state in states)
 
 
-ENGINES = ["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "dask"))]
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_run_that_is_killed_again_and_again_gives_the_rows_of_one_that_was_not(tmp_path: Path, engine: str) -> None:
-    pytest.importorskip("distributed" if engine == "dask" else engine) if engine != "local" else None
+    available(engine)
     chance = random.Random(4)
     with TestHub(repositories(tmp_path / "kinds", 300), latency=0.01) as hub:
         hub.quotas = {name: Quota(1_000_000, 300) for name in hub.quotas}
@@ -377,7 +413,7 @@ def until(true: Callable[[], bool], seconds: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["ray", "dask"])
 def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, engine: str) -> None:
-    pytest.importorskip("distributed" if engine == "dask" else engine)
+    available(engine)
     with TestHub(repositories(tmp_path / "kinds", 300), latency=0.02) as hub:
         hub.quotas = {name: Quota(1_000_000, 300) for name in hub.quotas}
         names = write_list(tmp_path / "names.txt", sorted(hub.repos))
