@@ -40,7 +40,7 @@ _GIVE_UP_AFTER = 8
 
 
 class BatchReport(msgspec.Struct, frozen=True):
-    """What became of a batch, in a few numbers; its rows are in its part."""
+    """What became of a batch, in a few numbers; its rows are in its part. ``kept``: from an earlier process."""
 
     number: int
     name: str
@@ -48,6 +48,7 @@ class BatchReport(msgspec.Struct, frozen=True):
     skipped: int = 0
     findings: int = 0
     requests: int = 0
+    kept: bool = False
 
 
 class AuditWork(msgspec.Struct, frozen=True):
@@ -216,7 +217,7 @@ def _write(run: Run, batch: Batch, rows: list[_Row]) -> None:
     write_lines(run.part(batch.name), (encoded(row.data) + b"\n" for row in rows), sync=run.tables)
 
 
-def report_of(batch: Batch, rows: list[AuditedData]) -> BatchReport:
+def report_of(batch: Batch, rows: list[AuditedData], *, kept: bool = False) -> BatchReport:
     """What became of a batch with these rows."""
     return BatchReport(
         batch.number,
@@ -225,4 +226,5 @@ def report_of(batch: Batch, rows: list[AuditedData]) -> BatchReport:
         skipped=sum(row.status == "skipped" for row in rows),
         findings=sum(len(row.findings) for row in rows),
         requests=sum(row.requests for row in rows),
+        kept=kept,
     )

@@ -135,7 +135,7 @@ def rows_of(work: AuditWork, engine: Engine, targets: Iterable[Target], told: To
             if kept is None:
                 yield batch
             else:
-                told(report_of(batch, kept))
+                told(report_of(batch, kept, kept=True))
                 waiting.done(batch.number)
 
     for report in engine.map(work, left()):
