@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from ckptinspect.audit.base import Audited, Finding
+from ckptinspect.audit.baseline import Baseline
 from ckptinspect.audit.choice import Chosen
 from ckptinspect.audit.pickles import is_training_state
 from ckptinspect.audit.read import is_read
@@ -66,20 +67,23 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Again:
-    """Remembers what was found. For one set of options, and sources whose bytes cost nothing the second time.
-
-    A baseline speaks of REFs, so with one every checkpoint is looked at.
-    """
+    """Remembers what was found. For one set of options, and sources whose bytes cost nothing the second time."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        # A baseline speaks of REFs: what it accepts is left out of what is remembered of all that are alike.
+        self._accepted = options.accepted
+        self._options = msgspec.structs.replace(options, accepted=Baseline())
         self._ours = all(map(_is_ours, options.rules))
         self._known: OrderedDict[_Shape, list[_Known]] = OrderedDict()
 
     async def looked_at(self, source: Source, ref: Ref) -> Look:
         """As ``looked_at``, without looking at what is known. No subjects come with what is known."""
-        if self._options.accepted.keys:
-            return await looked_at(source, ref, self._options)
+        look = await self._looked_at(source, ref)
+        if not self._accepted.keys or not isinstance(look.result, Audited):
+            return look
+        return look._replace(result=self._accepted.applied(look.result))
+
+    async def _looked_at(self, source: Source, ref: Ref) -> Look:
         try:
             async with source:
                 shape = self._shape(ref, await source.claimed_parameters(), await source.list())

@@ -111,7 +111,7 @@ def test_a_rule_of_another_package_may_look_at_notes(twins: Sequence[Path]) -> N
     assert not is_known(look(again, twins[1]))
 
 
-def test_with_a_baseline_each_is_looked_at_since_it_speaks_of_refs(tmp_path: Path) -> None:
+def test_a_baseline_accepts_what_it_speaks_of_and_nothing_of_the_others_alike(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     for folder in (one, two):
         write_safetensors(folder / "model.safetensors", LINEAR)
@@ -119,9 +119,12 @@ def test_with_a_baseline_each_is_looked_at_since_it_speaks_of_refs(tmp_path: Pat
     assert isinstance(finding, Audited)
     accepted = frozenset((os.fspath(one), f.rule, f.path, f.tensor) for f in finding.findings)
     again = Again(Options(OPTIONS.rules, accepted=Baseline(accepted)))
-    results = [look(again, one).result, look(again, two).result]
+    looks = [look(again, folder) for folder in (one, two, one)]
 
-    assert [isinstance(result, Audited) and len(result.findings) for result in results] == [0, 2]
+    assert [is_known(found) for found in looks] == [False, True, True]
+    assert [
+        (len(found.result.findings), found.result.accepted) for found in looks if isinstance(found.result, Audited)
+    ] == [(0, 2), (2, 0), (0, 2)]
 
 
 def test_a_read_that_fails_is_remembered_of_nobody(twins: Sequence[Path]) -> None:

@@ -8,6 +8,7 @@ from ckptinspect.audit.batch import BatchReport
 from ckptinspect.audit.estimate import estimated, on_the_hub
 from ckptinspect.audit.targets import Target
 from ckptinspect.report import table
+from ckptinspect.report.audit import rows_report
 from ckptinspect.report.fleet import Course, Sums, fleet_report, time_text
 from ckptinspect.report.v1 import AuditedData, FindingData
 from ckptinspect.sources.budget import Quota
@@ -109,3 +110,13 @@ def test_many_checkpoints_come_to_a_line_a_rule_the_worst_and_most_frequent_firs
         "1 error, 5 warnings and 1 info; up to 4.00 kB could be left out; 3 findings accepted by the baseline;"
         " 12 checkpoints skipped; 4 checkpoints audited"
     )
+
+
+@pytest.mark.parametrize(
+    ("ref", "title"),
+    [("org/a", "org/a @ 012345678901"), (f"org/a@{'0123456789' * 4}", f"org/a@{'0123456789' * 4}")],
+)
+def test_a_commit_is_said_once(ref: str, title: str) -> None:
+    row = AuditedData(ref, "0123456789" * 4, "audited", None, None, (), 0, 1, 1)
+
+    assert rows_report([row]).title == title
