@@ -163,6 +163,7 @@ class TestHub:
         self.links_elsewhere = False
         self.requests: list[Request] = []
         self.closing = threading.Event()
+        self.disturbed = 0
         self._faults: list[Fault] = []
         self._disturbance: tuple[float, list[str], random.Random] | None = None
         self._signatures: set[str] = set()
@@ -208,7 +209,7 @@ class TestHub:
         self._faults.append(Fault(kind, path, port, times))
 
     def disturb(self, share: float, kinds: Iterable[str], seed: int = 0) -> None:
-        """Let this share of all requests fail, in one of these ways each."""
+        """Let this share of all requests fail, in one of these ways each; ``disturbed`` counts them."""
         self._disturbance = (share, sorted(kinds), random.Random(seed))
 
     def expire(self) -> None:
@@ -243,7 +244,9 @@ class TestHub:
                     return fault.kind
             if self._disturbance is not None:
                 share, kinds, chance = self._disturbance
-                return chance.choice(kinds) if chance.random() < share else None
+                if chance.random() < share:
+                    self.disturbed += 1
+                    return chance.choice(kinds)
         return None
 
     def answer(self, request: Request) -> Reply:
@@ -353,9 +356,10 @@ class TestHub:
         signature = parse_qs(request.query).get("Signature", [""])[0]
         if where == "signed" and signature not in self._signatures:
             return _error(403, None, "Request has expired")
-        for page, repo in self.repos.items():
-            if rest.startswith(page + "/"):
-                return _file(request, os.path.join(repo.folder, unquote(rest[len(page) + 1 :])))
+        words = rest.split("/")
+        for depth in (1, 2, 3):
+            if (repo := self.repos.get("/".join(words[:depth]))) is not None:
+                return _file(request, os.path.join(repo.folder, unquote("/".join(words[depth:]))))
         return Reply(404)
 
 

@@ -84,6 +84,7 @@ class Vocabulary:
         self._root = config
         self._prefix = f"{component}." if component else ""
         self._own = {"visual": "vision", "audio": "audio"}.get(module, "text")
+        self._symbols: dict[tuple[str, str], Symbol | None] = {}
 
     def symbol(self, expression: str, side: str = "") -> Symbol | None:
         """What an expression of concepts comes to; None where the config does not say.
@@ -95,6 +96,11 @@ class Vocabulary:
         >>> Vocabulary(config, "model").symbol("kv*head_dim")
         Symbol(text='num_key_value_heads*head_dim', value=512, keys=(('num_key_value_heads', 4), ('head_dim', 128)))
         """
+        if (expression, side) not in self._symbols:
+            self._symbols[expression, side] = self._symbol(expression, side)
+        return self._symbols[expression, side]
+
+    def _symbol(self, expression: str, side: str) -> Symbol | None:
         keys = {concept: self._key(concept, side) for concept in _CONCEPT.findall(expression)}
         known = {concept: key for concept, key in keys.items() if key is not None}
         if len(known) < len(keys):

@@ -4,12 +4,12 @@ A finding is known again by its REF, rule, file and tensor. Its message may chan
 versions, and stands in the file for people only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ckptinspect.audit.base import Audited, Finding
+from ckptinspect.audit.base import Audited
 from ckptinspect.errors import RefError
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ class Baseline(msgspec.Struct, frozen=True):
 
     keys: frozenset[_Key] = frozenset()
 
-    def without(self, ref: str, findings: Iterable[Finding]) -> list[Finding]:
-        """The findings that nobody has accepted."""
-        return [f for f in findings if (ref, f.rule, f.path, f.tensor) not in self.keys]
+    def applied(self, audited: Audited) -> Audited:
+        """The same without the findings that somebody has accepted, which are counted."""
+        ref = audited.ref
+        kept = tuple(f for f in audited.findings if (ref, f.rule, f.path, f.tensor) not in self.keys)
+        return msgspec.structs.replace(audited, findings=kept, accepted=len(audited.findings) - len(kept))
 
 
 def parse_baseline(raw: bytes, path: str) -> Baseline:

@@ -16,7 +16,7 @@ from ckptinspect.audit.registry import every_rule
 from ckptinspect.audit.run import Look, Options, bug, looked_at
 from ckptinspect.audit.subject import Subject
 from ckptinspect.audit.targets import Batch, Target
-from ckptinspect.errors import CkptInspectError, UnreachableError
+from ckptinspect.errors import CkptInspectError, EngineError, UnreachableError
 from ckptinspect.model import Ref
 from ckptinspect.opening import source_of
 from ckptinspect.refs import parse_ref
@@ -24,7 +24,7 @@ from ckptinspect.report.audit import audited_data
 from ckptinspect.report.data import encoded
 from ckptinspect.report.v1 import AuditedData
 from ckptinspect.sources.base import Source
-from ckptinspect.sources.budget import Pace
+from ckptinspect.sources.budget import Pace, PaceLostError
 from ckptinspect.sources.http import Connections
 from ckptinspect.sources.retry import PATIENT, Retry
 from ckptinspect.store.headers import HeaderCache, ScopedListings
@@ -40,7 +40,7 @@ _GIVE_UP_AFTER = 8
 
 
 class BatchReport(msgspec.Struct, frozen=True):
-    """What became of a batch, in a few numbers; its rows are in its part."""
+    """What became of a batch, in a few numbers; its rows are in its part. ``kept``: from an earlier process."""
 
     number: int
     name: str
@@ -48,6 +48,7 @@ class BatchReport(msgspec.Struct, frozen=True):
     skipped: int = 0
     findings: int = 0
     requests: int = 0
+    kept: bool = False
 
 
 class AuditWork(msgspec.Struct, frozen=True):
@@ -169,6 +170,10 @@ async def _looked_at(desk: Desk, target: Target) -> Look:
         return await looked_at(source, ref, desk.work.options)
     except CkptInspectError as error:
         return Look(Skipped(target.ref, error.kind, str(error)), (), error)
+    except PaceLostError as error:
+        # This says nothing of the checkpoint: the batch is done again.
+        hint = "run the same command again: it goes on"
+        raise EngineError(f"the pace of the run is lost: {error}", hint=hint) from None
     except Exception as error:
         if desk.work.options.debug:
             raise
@@ -212,7 +217,7 @@ def _write(run: Run, batch: Batch, rows: list[_Row]) -> None:
     write_lines(run.part(batch.name), (encoded(row.data) + b"\n" for row in rows), sync=run.tables)
 
 
-def report_of(batch: Batch, rows: list[AuditedData]) -> BatchReport:
+def report_of(batch: Batch, rows: list[AuditedData], *, kept: bool = False) -> BatchReport:
     """What became of a batch with these rows."""
     return BatchReport(
         batch.number,
@@ -221,4 +226,5 @@ def report_of(batch: Batch, rows: list[AuditedData]) -> BatchReport:
         skipped=sum(row.status == "skipped" for row in rows),
         findings=sum(len(row.findings) for row in rows),
         requests=sum(row.requests for row in rows),
+        kept=kept,
     )

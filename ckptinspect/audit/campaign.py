@@ -135,7 +135,7 @@ def rows_of(work: AuditWork, engine: Engine, targets: Iterable[Target], told: To
             if kept is None:
                 yield batch
             else:
-                told(report_of(batch, kept))
+                told(report_of(batch, kept, kept=True))
                 waiting.done(batch.number)
 
     for report in engine.map(work, left()):
@@ -220,5 +220,6 @@ def _sweep(runs: str, before: float) -> None:
     """Remove runs that nobody has gone on with for long."""
     for name in os.listdir(runs):
         folder = os.path.join(runs, name)
-        if os.path.getmtime(folder) < before:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            if os.path.getmtime(folder) < before:
+                shutil.rmtree(folder, ignore_errors=True)

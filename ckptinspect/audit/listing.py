@@ -136,6 +136,15 @@ class FromFile(Listing):
         return f"from {digest.hexdigest()} {self._column}"
 
     def targets(self) -> Iterator[Target]:
+        found = False
+        for target in self._listed():
+            found = True
+            yield target
+        if not found:
+            # An audit of nothing would find nothing wrong, and whoever waits for it would go on.
+            raise NotFoundError("there is no REF in it", self._name, _HINT)
+
+    def _listed(self) -> Iterator[Target]:
         with self._opened() as file:
             beginning = file.read(len(_PARQUET))
             file.seek(0)
@@ -169,6 +178,8 @@ class FromFile(Listing):
             return open(os.path.expanduser(self._path), "rb")
         except FileNotFoundError:
             raise NotFoundError("no such file", self._path, "check the spelling") from None
+        except IsADirectoryError:
+            raise AccessError("this is a folder", self._path, "name a list; --recursive looks below folders") from None
         except OSError as error:
             raise AccessError(f"it cannot be read: {error.strerror}", self._path, "check its permissions") from None
 

@@ -1,12 +1,11 @@
 """The number formats of a component's weights, against what its config says of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ckptinspect.analysis.count import Row
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.subject import Component, Subject
-from ckptinspect.dtypes import Family
-from ckptinspect.model import Config, Tally
+from ckptinspect.model import Config
 from ckptinspect.naming.roles import Role
 from ckptinspect.quant.base import Explained
 from ckptinspect.quant.claims import quantization_of
@@ -32,16 +31,6 @@ def config_dtype(config: Config) -> str | None:
         if (said := section.text("dtype", "torch_dtype")) is not None:
             return _SPELLED.get(said.removeprefix("torch."))
     return None
-
-
-def floats(rows: Iterable[Row]) -> dict[str, Tally]:
-    """What the parameters of each floating-point dtype amount to."""
-    found: dict[str, Tally] = {}
-    for row in rows:
-        if row.meaning is Meaning.PARAMETER and row.kind.dtype.family is Family.FLOAT:
-            code = row.kind.dtype.code
-            found[code] = found.get(code, Tally()) + row.tally
-    return found
 
 
 def is_matrix(row: Row) -> bool:

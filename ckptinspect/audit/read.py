@@ -24,6 +24,7 @@ MAX_HEADERS = 500_000_000
 
 
 _LISTS = ("model_index.json", "modules.json")
+_READ = frozenset((*_LISTS, *CONFIGS, MODELOPT_FILE))
 _ONE = 1
 
 
@@ -100,15 +101,12 @@ def _roots(files: Sequence[File], folder: str) -> list[_Root]:
             names.setdefault(where, []).append(name)
     having = {where for where, found in names.items() if sets_in(found)}
     own = names.get(folder, [])
-    if folder in having or not _LISTS_SET.isdisjoint(own) or len(having) <= _ONE:
+    if folder in having or not frozenset(_LISTS).isdisjoint(own) or len(having) <= _ONE:
         return [_Root(folder, deep=True)]
     depth = len(folder) + 1 if folder else 0
     children = sorted({where[: (where + "/").index("/", depth)] for where in having if where != folder})
     found = [root for child in children for root in _roots(files, child)]
     return [_Root(folder, deep=False), *found] if own else found
-
-
-_LISTS_SET = frozenset(_LISTS)
 
 
 async def _subject(source: Source, ref: Ref, root: _Root, files: tuple[File, ...], beside: Beside) -> Subject:
@@ -153,10 +151,15 @@ async def _read(source: Source, files: Sequence[File]) -> _Content:
     return content
 
 
+def is_read(path: str) -> bool:
+    """Whether a file's name is one of those that are read, if only where it stands beside weights."""
+    return path.endswith(SUFFIX) or is_index(path) or path.rpartition("/")[2] in _READ
+
+
 def _wanted(path: str, folders: set[str]) -> bool:
     folder, _, name = path.rpartition("/")
     beside = name in CONFIGS or name == MODELOPT_FILE
-    return path.endswith(SUFFIX) or is_index(path) or name in _LISTS or (beside and folder in folders)
+    return is_read(path) and (not beside or folder in folders)
 
 
 async def _weight(source: Source, file: File, *, names: bool) -> WeightFile:

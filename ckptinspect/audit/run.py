@@ -97,10 +97,8 @@ async def looked_at(source: Source, ref: Ref, options: Options, hashes: Mapping[
     except CkptInspectError as error:
         return Look(Skipped(ref.given, error.kind, str(error), source.requests, source.bytes_read), (), error)
     found = [finding for subject in subjects for finding in audited(subject, options.rules, debug=options.debug)]
-    kept = options.accepted.without(ref.given, found)
-    accepted = len(found) - len(kept)
-    result = Audited(ref.given, tuple(kept), source.requests, source.bytes_read, commit, accepted=accepted)
-    return Look(result, subjects)
+    result = Audited(ref.given, tuple(found), source.requests, source.bytes_read, commit)
+    return Look(options.accepted.applied(result), subjects)
 
 
 def audited(subject: Subject, rules: Iterable[Chosen], *, debug: bool = False) -> tuple[Finding, ...]:

@@ -9,9 +9,10 @@ from ckptinspect.analysis.count import Count, Row, count
 from ckptinspect.analysis.meaning import Meaning
 from ckptinspect.audit.indexed import Indexed, compared
 from ckptinspect.audit.layers import Stack, stacks_of
+from ckptinspect.dtypes import Family
 from ckptinspect.errors import CkptInspectError
 from ckptinspect.index import Index
-from ckptinspect.model import Checkpoint, Config, Defect, Header, Kind, Ref, Shard
+from ckptinspect.model import Checkpoint, Config, Defect, Header, Kind, Ref, Shard, Tally
 from ckptinspect.quant.leaves import by_module
 from ckptinspect.selection import SUFFIX, WeightSet, joined, sets_in
 from ckptinspect.sources.base import File
@@ -88,6 +89,16 @@ class Component(msgspec.Struct, frozen=True, dict=True):
         What another shard is counted for is left out.
         """
         return by_module(r.kind for r in self.rows if r.meaning is not Meaning.REPEATED and r.kind.example)
+
+    @cached_property
+    def floats(self) -> Mapping[str, Tally]:
+        """What the parameters of each floating-point dtype amount to."""
+        found: dict[str, Tally] = {}
+        for row in self.rows:
+            if row.meaning is Meaning.PARAMETER and row.kind.dtype.family is Family.FLOAT:
+                code = row.kind.dtype.code
+                found[code] = found.get(code, Tally()) + row.tally
+        return found
 
     @cached_property
     def stacks(self) -> tuple[Stack, ...]:

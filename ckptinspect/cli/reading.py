@@ -14,7 +14,7 @@ from ckptinspect.model import Checkpoint
 from ckptinspect.opening import open_reading
 from ckptinspect.refs import parse_ref
 from ckptinspect.report.document import Report
-from ckptinspect.text import bytes_text, escaped, number_of
+from ckptinspect.text import bytes_text, escaped
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -100,24 +100,20 @@ def standing(total: int | None, *, quiet: bool) -> "Iterator[Callable[[BatchRepo
         yield lambda _: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    figures = TextColumn("{task.fields[rate]} {task.fields[found]}", markup=False)
-    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), figures)
-    began = time.monotonic()
-    done = findings = skipped = 0
+    from ckptinspect.report.fleet import Course
+
+    figures = TextColumn("{task.fields[figures]}", markup=False)
+    columns = (TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), figures)
+    course = Course(total, time.monotonic())
     with Bar(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total, rate="", found="")
+        task = progress.add_task("", total=total, figures="")
 
         def advance(report: "BatchReport") -> None:
-            nonlocal done, findings, skipped
-            done += report.audited + report.skipped
-            findings += report.findings
-            skipped += report.skipped
-            rate = f"{done / max(0.001, time.monotonic() - began):.1f}/s"
-            found = number_of(findings, "finding") + (f", {skipped:,} skipped" if skipped else "")
-            progress.update(task, completed=done, rate=rate, found=found)
+            course.add(report)
+            progress.update(task, completed=course.done, figures=course.text(time.monotonic()))
 
         yield advance
 

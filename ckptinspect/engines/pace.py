@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from ckptinspect.sources.budget import Budget, Lease, Quota
+from ckptinspect.sources.budget import Budget, Lease, PaceLostError, Quota
 
 Said = Sequence[tuple[str, Quota | None]]
 Exchange = Callable[[Said, Mapping[str, int]], Awaitable[Mapping[str, Lease]]]
@@ -32,11 +32,14 @@ class Relay:
         self._said: list[tuple[str, Quota | None]] = []
         self._waiting: dict[str, list[asyncio.Future[Lease]]] = {}
         self._pump: asyncio.Task[None] | None = None
+        self._lost: PaceLostError | None = None
 
     async def lease(self, bucket: str, count: int = 1) -> Lease:
         """One request of a bucket, whatever ``count`` is."""
         if bucket == _UNPACED and not self._limited:
             return Lease(count, 0.0)
+        if self._lost is not None:
+            raise self._lost
         granted: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(bucket, []).append(granted)
         self._go()
@@ -44,24 +47,33 @@ class Relay:
 
     async def observe(self, bucket: str, quota: Quota | None) -> None:
         """Tell of an answer with the next call."""
-        if bucket != _UNPACED or self._limited:
+        if self._lost is None and (bucket != _UNPACED or self._limited):
             self._said.append((bucket, quota))
             self._go()
+
+    def _fail(self, waiting: dict[str, list[asyncio.Future[Lease]]], error: Exception) -> None:
+        """Let everybody know who waits, and whoever asks later."""
+        self._lost = PaceLostError(f"{type(error).__name__}: {error}")
+        for future in (future for futures in (*waiting.values(), *self._waiting.values()) for future in futures):
+            if not future.done():
+                future.set_exception(self._lost)
+        self._waiting.clear()
 
     def _go(self) -> None:
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._pumped())
 
     async def _pumped(self) -> None:
+        # What is asked for in the same moment goes together.
+        await asyncio.sleep(0)
         while self._said or self._waiting:
             said, self._said = self._said, []
             waiting, self._waiting = self._waiting, {}
             try:
                 leases = await self._exchange(said, {bucket: len(futures) for bucket, futures in waiting.items()})
-            except BaseException as error:
-                for future in (future for futures in waiting.values() for future in futures if not future.done()):
-                    future.set_exception(error)
-                raise
+            except Exception as error:  # noqa: BLE001 - whatever the engine raises where its other side is gone
+                self._fail(waiting, error)
+                return
             for bucket, futures in waiting.items():
                 _share_out(leases[bucket], futures)
 

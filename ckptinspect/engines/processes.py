@@ -1,6 +1,7 @@
 """Processes beside this one: for what waits for no network, where one event loop would keep one processor busy."""
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -85,6 +86,8 @@ class _Worker:
     @classmethod
     def begin(cls, work: Work[Any, Any]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # What was there before is garbage for nobody, and its pages are shared as long as nobody looks at it.
+        gc.freeze()
         cls.loop = asyncio.new_event_loop()
         cls.opened = cls.loop.run_until_complete(work.opened(Budget()).__aenter__())
 

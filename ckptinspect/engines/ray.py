@@ -1,8 +1,11 @@
 """Ray: a task a batch, and one actor that keeps the pace. https://docs.ray.io/en/latest/ray-core/walkthrough.html"""
 
 import asyncio
+import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from contextlib import redirect_stdout
+from typing import IO, Any, TypeVar, cast
 
 from ckptinspect.engines.base import MAX_DEATHS, Engine, Work, died_too_often, first
 from ckptinspect.engines.pace import Relay, Said, exchanged
@@ -25,13 +28,14 @@ class RayEngine(Engine):
     def map(self, work: Work[B, R], batches: Iterable[B]) -> Iterator[R]:
         ray = _ray()
         ours = not ray.is_initialized()
-        if ours:
-            _started(ray)
-        try:
-            yield from self._mapped(ray, work, iter(batches))
-        finally:
+        with redirect_stdout(cast("IO[str]", _Aside(sys.stdout))):
             if ours:
-                ray.shutdown()
+                _started(ray)
+            try:
+                yield from self._mapped(ray, work, iter(batches))
+            finally:
+                if ours:
+                    ray.shutdown()
 
     def _mapped(self, ray: Any, work: Work[B, R], batches: Iterator[B]) -> Iterator[R]:
         keeper = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(PaceKeeper).remote(self.terms.max_rps)
@@ -52,6 +56,24 @@ class RayEngine(Engine):
         finally:
             for result in flying:
                 ray.cancel(result, force=False)
+
+
+class _Aside:
+    """Standard output, of which only the thread that opened this is taken for it.
+
+    Ray tells of workers that died by a thread that prints there, among whatever is printed.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._owner = threading.get_ident()
+
+    def write(self, text: str) -> int:
+        """Write to where it belongs."""
+        return (self._stream if threading.get_ident() == self._owner else sys.stderr).write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class PaceKeeper:

@@ -5,6 +5,7 @@ once per template; a place then costs a look-up and the reading of two numbers.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Self
 
 import msgspec
@@ -88,7 +89,8 @@ class Naming:
         key = (folded(name), component, is_marked(name, self.marks))
         decision = self._decisions.get(key)
         if decision is None:
-            decision = _decide(None if component else self.family, *key)
+            family = None if component else self.family
+            decision = _decide(family, *key) if family is not None else _decide_usual(*key)
             if key[0].endswith(_ALPHA) and key[0].removesuffix(_ALPHA) in self._adapted:
                 decision = replace(decision, module=component or "adapter", role=Role.ADAPTER)
             self._decisions[key] = decision
@@ -101,15 +103,18 @@ def family_of(names: Iterable[str], config: Config) -> Family | None:
     >>> family_of(["mlp1.0.weight", "vision_model.x", "language_model.x"], Config()).name
     'InternVL and others with its projector'
     """
-    prefixes = frozenset(
-        ".".join(words[:depth])
-        for words in (unwrapped(folded(name)) for name in names)
-        for depth in range(1, min(_DEPTH, len(words)) + 1)
-    )
+    prefixes = frozenset[str]().union(*map(_prefixes, names))
     keys = ("model_type", "_class_name", "architecture")
     identities = frozenset([text for key in keys if (text := config.text(key))]).union(config.texts("architectures"))
     families: tuple[Family, ...] = (*extensions("naming", "is_proven_by", "module_of", "role_of"), *FAMILIES)
     return next((family for family in families if family.is_proven_by(identities, prefixes)), None)
+
+
+# Here and below: checkpoints of one family have their names in common.
+@lru_cache(8192)
+def _prefixes(name: str) -> tuple[str, ...]:
+    words = unwrapped(folded(name))
+    return tuple(".".join(words[:depth]) for depth in range(1, min(_DEPTH, len(words)) + 1))
 
 
 def _adapted(names: Sequence[str]) -> frozenset[str]:
@@ -120,6 +125,11 @@ def _adapted(names: Sequence[str]) -> frozenset[str]:
     return frozenset(
         ".".join(template.split(".")[: parts.leaf_at]) for template, parts in templates if parts.is_adapter
     )
+
+
+@lru_cache(8192)
+def _decide_usual(template: str, component: str, marked: bool) -> _Decision:
+    return _decide(None, template, component, marked)
 
 
 def _decide(family: Family | None, template: str, component: str, marked: bool) -> _Decision:

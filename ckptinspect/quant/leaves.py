@@ -1,6 +1,7 @@
 """A tensor's name -> the module that it belongs to and what follows the module's path."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ckptinspect.model import Kind
 
@@ -64,6 +65,8 @@ TELLING = frozenset(
 """Leaves of which a quantized module has at least one; other modules may have them too."""
 
 
+# The shards of a checkpoint have their names' beginnings in common, and checkpoints of one family all of them.
+@lru_cache(8192)
 def split_leaf(name: str) -> tuple[str, str]:
     """A tensor's module and what follows it; for scales of a bare parameter, that parameter and the suffix.
 
@@ -109,6 +112,11 @@ def by_module(kinds: Iterable[Kind]) -> dict[str, dict[str, list[Kind]]]:
 
 def template_and_leaf(kind: Kind) -> tuple[str, str]:
     """The module of a kind by its template, and what follows it by the example, whose digits matter there."""
-    path, leaf = split_leaf(kind.example)
-    tail = kind.example[len(path) :]
-    return kind.template[: len(kind.template) - len(tail.translate(_DIGITS))], leaf
+    return _template_and_leaf(kind.template, kind.example)
+
+
+@lru_cache(8192)
+def _template_and_leaf(template: str, example: str) -> tuple[str, str]:
+    path, leaf = split_leaf(example)
+    tail = example[len(path) :]
+    return template[: len(template) - len(tail.translate(_DIGITS))], leaf

@@ -139,7 +139,8 @@ def _totals(repos: Sequence[v1.AuditedData]) -> v1.AuditTotalsData:
 
 
 def _title(repo: v1.AuditedData) -> str:
-    return f"{repo.ref} @ {repo.commit[:12]}" if repo.commit else repo.ref
+    """The REF, and the commit where that does not say it."""
+    return repo.ref if repo.commit is None or f"@{repo.commit}" in repo.ref else f"{repo.ref} @ {repo.commit[:12]}"
 
 
 def _block(repo: v1.AuditedData, *, several: bool) -> Block:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,6 +11,9 @@ from ckptinspect.report import v1
 from ckptinspect.report.audit import summary
 from ckptinspect.report.document import Block, Column, Format, Lines, Report, Table
 from ckptinspect.text import number_of
+
+if TYPE_CHECKING:
+    from ckptinspect.audit.batch import BatchReport
 
 _REASONS = 10
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -78,6 +82,42 @@ class Sums:
             accepted=self.accepted,
             wasted_bytes=sum(rule.wasted for rule in self.rules.values()),
         )
+
+
+class Course:
+    """How a run of ``total`` checkpoints, None where nobody knows how many, gets on since a moment of a clock."""
+
+    def __init__(self, total: int | None, began: float) -> None:
+        self.done = 0
+        self._total = total
+        self._began = began
+        self._kept = 0
+        self._findings = 0
+        self._skipped = 0
+
+    def add(self, report: "BatchReport") -> None:
+        """Take in a batch."""
+        checkpoints = report.audited + report.skipped
+        self.done += checkpoints
+        self._kept += checkpoints if report.kept else 0
+        self._findings += report.findings
+        self._skipped += report.skipped
+
+    def text(self, now: float) -> str:
+        """Its rate, the time that is left at this rate, and what was found so far."""
+        found = number_of(self._findings, "finding") + (f", {self._skipped:,} skipped" if self._skipped else "")
+        new, seconds = self.done - self._kept, now - self._began
+        if not new or seconds <= 0:
+            # What was there before says nothing of how fast the rest will come.
+            return found
+        left = "" if self._total is None else f"{_clock((self._total - self.done) * seconds / new)} left, "
+        return f"{new / seconds:.1f}/s, {left}{found}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def fleet_report(sums: Sums, fail_on: str, notes: Iterable[str] = ()) -> Report:

@@ -32,6 +32,13 @@ class Lease(msgspec.Struct, frozen=True):
     wait: float
 
 
+class PaceLostError(Exception):
+    """What keeps the pace cannot be asked any more, so that nothing more may be sent.
+
+    No error of a source: it says nothing of what was to be read.
+    """
+
+
 class Pace(Protocol):
     """What keeps a pace: a Budget, or what stands for one that is kept in another process."""
 

@@ -55,15 +55,16 @@ class Connections:
     """What the sources of one run share: a session, how many requests are in flight at once, the pace, and listings
     of commits, which never change. Whoever makes one closes it.
 
-    ``direct`` says that small files may be asked for where the Hub is known to redirect to, which saves a request;
-    ``apart`` that storage has a session of its own: one looks at all of its connections for every request.
+    ``direct`` says that small files may be asked for where the Hub is known to redirect to, which saves a request.
+    ``apart`` says that storage, which is another host, has a session and ``most`` requests in flight of its own: a
+    session looks at all of its connections for every request.
     """
 
     def __init__(self, pace: Pace | None = None, most: int = 16, listings: Listings | None = None) -> None:
         self.pace = pace or Budget()
         self.listings = listings
         self.direct = False
-        self.gate = asyncio.Semaphore(most)
+        self._gates = {storage: asyncio.Semaphore(most) for storage in (False, True)}
         self.buckets: dict[str, str] = {}
         self.told_until = 0.0
         self.apart = False
@@ -75,6 +76,10 @@ class Connections:
         if apart not in self._sessions:
             self._sessions[apart] = _session()
         return self._sessions[apart]
+
+    def gate(self, *, storage: bool) -> asyncio.Semaphore:
+        """What lets so many requests at once through."""
+        return self._gates[storage and self.apart]
 
     async def close(self) -> None:
         """Close the sessions; the next request would open another."""
@@ -177,7 +182,7 @@ class HttpClient:
         """
         connections = self._connections
         while True:
-            async with connections.gate:
+            async with connections.gate(storage=bucket is None):
                 name = connections.buckets.get(bucket or _STORAGE, bucket or _STORAGE)
                 lease = await connections.pace.lease(name)
                 if lease.granted:

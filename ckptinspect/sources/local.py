@@ -45,16 +45,17 @@ class LocalSource(Source):
 
     async def read(self, path: str, begin: int, end: int) -> bytes:
         descriptor = _opened(os.path.join(self.root, path), path)
+        wanted = end - begin
         try:
             data = b""
-            while piece := os.pread(descriptor, end - begin - len(data), begin + len(data)):
+            while len(data) < wanted and (piece := os.pread(descriptor, wanted - len(data), begin + len(data))):
                 data = data + piece if data else piece
         except OSError as error:
             raise SourceError(f"it cannot be read: {error.strerror}", path, "check the disk") from None
         finally:
             os.close(descriptor)
         self.bytes_read += len(data)
-        if len(data) != end - begin:
+        if len(data) != wanted:
             what = f"the file ends at byte {begin + len(data)}, before byte {end}"
             raise ShortReadError(what, path, "fetch it again")
         return data

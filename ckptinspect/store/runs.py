@@ -22,6 +22,7 @@ import msgspec
 
 from ckptinspect.audit.targets import Target
 from ckptinspect.errors import AccessError, RefError
+from ckptinspect.store.keys import Keys
 
 SCHEMA = "ckptinspect/run/v1"
 _AGAIN = "make room, then run the same command again: it goes on"
@@ -218,7 +219,7 @@ class Targets:
 
     def __init__(self, run: Run) -> None:
         self._path = os.path.join(run.folder, "targets.jsonl")
-        self._seen: set[int] = set()
+        self._seen = Keys()
         self.twice = 0
 
     def all(self, listing: Iterable[Target]) -> Iterator[Target]:
@@ -230,10 +231,9 @@ class Targets:
             file = open(self._path, "ab")  # noqa: SIM115 - closed below, where other errors are not about writing
         with file:
             for target in listing:
-                if target.key in self._seen:
+                if not self._seen.add(target.key):
                     self.twice += 1
                     continue
-                self._seen.add(target.key)
                 self._append(file, _Line(target.ref, target.commit, target.cached))
                 yield target
             self._append(file, _Line(end=True))

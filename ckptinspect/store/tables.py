@@ -96,7 +96,8 @@ def _fixed(run: Run) -> dict[str, object]:
 
     from ckptinspect import __version__
 
-    now = datetime.now(UTC)
+    # Without a time zone, which some readers cannot give without another package; it is UTC.
+    now = datetime.now(UTC).replace(tzinfo=None)
     return {"run_id": run.name, "schema_version": SCHEMA_VERSION, "audited_at": now, "tool_version": __version__}
 
 
@@ -121,7 +122,7 @@ def _schema(table: str) -> Any:
 
     fields = [pa.field("run_id", pa.string()), pa.field("schema_version", pa.int32())]
     if table == "repos":
-        fields.append(pa.field("audited_at", pa.timestamp("ms", "UTC")))
+        fields.append(pa.field("audited_at", pa.timestamp("ms")))
         fields.append(pa.field("tool_version", pa.string()))
     lists = {"shape": pa.list_(pa.int64()), "architectures": pa.list_(pa.string())}
     maps = {"metadata": pa.map_(pa.string(), pa.string())}

@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ from tests.fleet import alike, repositories, rows_in, write_list
 from tests.hub_server import FAULTS, Quota, TestHub
 
 COUNT = 30
+ENGINES = ["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "dask"))]
+
+
+def available(engine: str) -> None:
+    """Skip where an engine's package has no wheel for this Python; what brings it is the extra ``slow``."""
+    if engine != "local":
+        pytest.importorskip("distributed" if engine == "dask" else engine)
 
 
 @pytest.fixture
@@ -237,6 +245,38 @@ def test_the_quota_is_kept_before_the_hub_refuses(hub: TestHub, names: Path, tmp
     assert [request.status for request in hub.requests].count(429) == 0
 
 
+class Watched(Quota):
+    """A quota that remembers how many requests came in each of its windows."""
+
+    def __init__(self, limit: int, window: float) -> None:
+        super().__init__(limit, window)
+        self.windows: list[int] = []
+
+    def take(self) -> bool:
+        began = self.ends
+        granted = super().take()
+        if self.ends != began:
+            self.windows.append(0)
+        self.windows[-1] += 1
+        return granted
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_window_of_a_quota_sees_more_than_it_grants(tmp_path: Path, engine: str) -> None:
+    available(engine)
+    with TestHub(repositories(tmp_path / "kinds", 700), latency=0.01) as hub:
+        quotas = {"api": Watched(400, 4), "resolvers": Watched(400, 4)}
+        hub.quotas = dict(quotas)
+        names = write_list(tmp_path / "names.txt", sorted(hub.repos))
+        ran = audit(hub, tmp_path / "home", "--from", names, "-f", "jsonl", "--engine", engine)
+        refused = [request.status for request in hub.requests].count(429)
+
+    assert len(rows_in(ran.out)) == 700
+    assert [len(quota.windows) >= 2 for quota in quotas.values()] == [True, True]
+    assert max(count for quota in quotas.values() for count in quota.windows) <= 400
+    assert refused == 0
+
+
 def test_requests_keep_the_rate_that_was_asked_for(hub: TestHub, tmp_path: Path) -> None:
     few = write_list(tmp_path / "few.txt", sorted(hub.repos)[:4])
     began = time.monotonic()
@@ -246,17 +286,18 @@ def test_requests_keep_the_rate_that_was_asked_for(hub: TestHub, tmp_path: Path)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_goes_wrong_on_the_way_every_repository_has_its_row(
-    hub: TestHub, names: Path, tmp_path: Path, seed: int
-) -> None:
-    kinds = {*FAULTS, "429", "500", "502", "503", "504", "401", "403", "404"} - {"ask-to-wait", "quota-beyond-time"}
-    hub.disturb(0.05, kinds, seed)
-    hub.gated = {"org/name-001"}
-    began = time.monotonic()
-    ran = audit(hub, tmp_path / "home", "--from", names, "-f", "jsonl", "--timeout", "4")
+def test_whatever_goes_wrong_on_the_way_every_repository_has_its_row(tmp_path: Path, seed: int) -> None:
+    with TestHub(repositories(tmp_path / "kinds", 150)) as hub:
+        hub.quotas = {name: Quota(1_000_000, 300) for name in hub.quotas}
+        hub.disturb(0.05, {*FAULTS, "429", "500", "502", "503", "504", "401", "403", "404"}, seed)
+        hub.gated = {"org/name-001"}
+        names = write_list(tmp_path / "names.txt", sorted(hub.repos))
+        began = time.monotonic()
+        ran = audit(hub, tmp_path / "home", "--from", names, "-f", "jsonl", "--timeout", "4")
+        assert hub.disturbed > 20
     rows = rows_in(ran.out)
 
-    assert ran.code == 5
+    assert ran.code == 5, ran.err
     assert [row["ref"] for row in rows] == sorted(hub.repos)
     assert all(row["reason"] for row in rows if row["status"] == "skipped")
     assert time.monotonic() - began < 60
@@ -305,21 +346,30 @@ def workers_of(process: int) -> list[int]:
     for child in sorted(descendants(process)):
         with contextlib.suppress(OSError):
             command = Path("/proc", str(child), "cmdline").read_bytes()
-            if b"ray::" in command or b"spawn_main" in command:
+            if re.search(rb"ray::\d{8}-|spawn_main", command):
                 found.append(child)
     return found
 
 
-def gone(processes: set[int]) -> bool:
-    return not any(Path("/proc", str(process)).exists() for process in processes)
+def kill(processes: Iterable[int]) -> None:
+    """Kill them, as far as they are there."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
-ENGINES = ["local", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "dask"))]
+def gone(processes: list[int]) -> bool:
+    """Whether they have ended, as those of a cluster do some time after the one that started it."""
+    states = []
+    for process in processes:
+        with contextlib.suppress(OSError):
+            states.append(Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[0])
+    return all(state == "Z" for state in states)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_run_that_is_killed_again_and_again_gives_the_rows_of_one_that_was_not(tmp_path: Path, engine: str) -> None:
-    pytest.importorskip("distributed" if engine == "dask" else engine) if engine != "local" else None
+    available(engine)
     chance = random.Random(4)
     with TestHub(repositories(tmp_path / "kinds", 300), latency=0.01) as hub:
         hub.quotas = {name: Quota(1_000_000, 300) for name in hub.quotas}
@@ -327,23 +377,29 @@ def test_a_run_that_is_killed_again_and_again_gives_the_rows_of_one_that_was_not
         arguments = ("--from", names, "-f", "jsonl", "--engine", engine)
         expected = rows_in(audit(hub, tmp_path / "other", "--from", names, "-f", "jsonl").out)
         whole = len(hub.requests)
-        for _ in range(5):
-            begun, enough = len(hub.requests), chance.randrange(20, whole // 6)
-            running = started(hub, tmp_path / "home", *arguments)
+        # The workers of a cluster go on for a while when whoever started them is gone.
+        hub.latency = 0.01 if engine == "local" else 0.2
+        for turn in range(5):
+            begun, enough = len(hub.requests), chance.randrange(10, whole // 12)
+            running = started(hub, tmp_path / "home", *arguments, "-o", tmp_path / "rows.jsonl")
             while len(hub.requests) < begun + enough and running.poll() is None:
                 time.sleep(0.005)
             assert running.poll() is None, running.communicate()
-            children = descendants(running.pid)
+            workers, all_of_it = workers_of(running.pid), descendants(running.pid)
             running.kill()
             running.communicate(timeout=30)
-            until(lambda children=children: gone(children), 30)  # type: ignore[misc]
+            if turn:
+                # As when a machine goes down; the first time its workers outlive it for a while.
+                kill(all_of_it)
+            until(lambda workers=workers: gone(workers), 60)  # type: ignore[misc]
         left = len(hub.requests)
+        hub.latency = 0
         final = audit(hub, tmp_path / "home", *arguments)
         repeated = len(hub.requests) - whole - whole
 
     assert final.err.startswith("going on with the run ")
     assert alike(rows_in(final.out)) == alike(expected)
-    assert left - whole > whole / 5
+    assert left - whole > whole / 12
     assert repeated < whole / 2, "what was read once is not read again"
 
 
@@ -357,7 +413,7 @@ def until(true: Callable[[], bool], seconds: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["ray", "dask"])
 def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, engine: str) -> None:
-    pytest.importorskip("distributed" if engine == "dask" else engine)
+    available(engine)
     with TestHub(repositories(tmp_path / "kinds", 300), latency=0.02) as hub:
         hub.quotas = {name: Quota(1_000_000, 300) for name in hub.quotas}
         names = write_list(tmp_path / "names.txt", sorted(hub.repos))

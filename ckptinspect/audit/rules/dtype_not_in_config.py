@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
-from ckptinspect.audit.numbers import config_dtype, floats
+from ckptinspect.audit.numbers import config_dtype
 from ckptinspect.audit.subject import Subject
 
 
@@ -37,7 +37,7 @@ class DtypeNotInConfig(Rule, frozen=True):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for component in subject.components:
-            stored = floats(component.rows)
+            stored = component.floats
             most = max(stored, key=lambda code: (stored[code].parameters, code), default=None)
             config = component.config
             if most == "BF16" and config.text("model_type") and config_dtype(config) is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
-from ckptinspect.audit.numbers import WIDTHS, config_dtype, floats, is_quantized
+from ckptinspect.audit.numbers import WIDTHS, config_dtype, is_quantized
 from ckptinspect.audit.subject import Subject
 
 
@@ -38,7 +38,7 @@ class DtypeUnlikeConfig(Rule, frozen=True):
     def check(self, subject: Subject) -> Iterator[Finding]:
         for component in subject.components:
             said = config_dtype(component.config)
-            stored = floats(component.rows)
+            stored = component.floats
             if said is None or not stored or is_quantized(component):
                 continue
             most = max(stored, key=lambda code: (stored[code].parameters, code))

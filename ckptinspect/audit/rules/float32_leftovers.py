@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
-from ckptinspect.audit.numbers import WIDTHS, floats, is_matrix
+from ckptinspect.audit.numbers import WIDTHS, is_matrix
 from ckptinspect.audit.subject import Subject
 from ckptinspect.model import Tally
 from ckptinspect.text import bytes_text, number_of
@@ -41,7 +41,7 @@ class Float32Leftovers(Rule, frozen=True):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for component in subject.components:
-            stored = floats(component.rows)
+            stored = component.floats
             whole = sum(tally.parameters for tally in stored.values())
             narrow = sum(tally.parameters for code, tally in stored.items() if WIDTHS.get(code, 32) <= 16)
             wide = [row for row in component.rows if row.kind.dtype.code == "F32" and is_matrix(row)]

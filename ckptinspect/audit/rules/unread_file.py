@@ -6,6 +6,7 @@ from typing import ClassVar
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.contents import Content, content_of
 from ckptinspect.audit.subject import Subject
+from ckptinspect.errors import CkptInspectError, SourceError
 from ckptinspect.text import escaped
 
 
@@ -14,8 +15,8 @@ class UnreadFile(Rule, frozen=True):
 
     ## What it does
 
-    Tells of every file that was there and could not be read: a link to nothing, a file without permission, a server
-    that gave up.
+    Tells of every file of weights, index and config that was there and could not be read: a link to nothing, a file
+    without permission, a server that gave up.
 
     ## Why it matters
 
@@ -38,6 +39,13 @@ class UnreadFile(Rule, frozen=True):
     fix: ClassVar[str] = "make the file readable and audit again"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        for weight in subject.weights:
-            if content_of(weight) is Content.UNREAD and weight.error is not None:
-                yield self.found(escaped(f"it could not be read: {weight.error.what}"), weight.path)
+        for path, error in _errors(subject):
+            if error is not None:
+                yield self.found(escaped(f"it could not be read: {error.what}"), path)
+
+
+def _errors(subject: Subject) -> Iterator[tuple[str, CkptInspectError | None]]:
+    """The files of which no bytes could be had, and why."""
+    yield from ((weight.path, weight.error) for weight in subject.weights if content_of(weight) is Content.UNREAD)
+    yield from ((index.path, index.error) for index in subject.indexes if isinstance(index.error, SourceError))
+    yield from ((path, error) for path, error in subject.unread.items() if isinstance(error, SourceError))

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
+from ckptinspect.errors import SourceError
 from ckptinspect.text import escaped
 
 
@@ -13,7 +14,8 @@ class UnreadableConfig(Rule, frozen=True):
 
     ## What it does
 
-    Reads config.json, adapter_config.json, params.json, model_index.json and modules.json beside the weights.
+    Reads config.json, adapter_config.json, params.json, model_index.json and modules.json beside the weights. One
+    of which no bytes could be had is `unread-file`'s.
 
     ## Why it matters
 
@@ -36,4 +38,5 @@ class UnreadableConfig(Rule, frozen=True):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for path, error in subject.unread.items():
-            yield self.found(escaped(error.what), path)
+            if not isinstance(error, SourceError):
+                yield self.found(escaped(error.what), path)

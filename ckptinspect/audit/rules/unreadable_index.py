@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
+from ckptinspect.errors import SourceError
 from ckptinspect.text import escaped
 
 
@@ -13,7 +14,8 @@ class UnreadableIndex(Rule, frozen=True):
 
     ## What it does
 
-    Reads every index whole, up to 250 MB, and asks it for its `weight_map`.
+    Reads every index whole, up to 250 MB, and asks it for its `weight_map`. One of which no bytes could be had is
+    `unread-file`'s.
 
     ## Why it matters
 
@@ -36,6 +38,8 @@ class UnreadableIndex(Rule, frozen=True):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for file in subject.indexes:
+            if isinstance(file.error, SourceError):
+                continue
             if file.error is not None:
                 yield self.found(escaped(file.error.what), file.path)
             elif file.index is not None and not file.index.weight_map:

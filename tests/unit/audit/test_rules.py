@@ -229,3 +229,14 @@ def test_a_header_longer_than_clients_read(tmp_path: Path) -> None:
         "warning",
         "the header takes 25,000,008 bytes; clients of the Hub read 25,000,000",
     )
+
+
+def test_small_files_of_which_nothing_could_be_had_are_unread_and_not_wrong(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "model.safetensors", W, PT)
+    for name in ("config.json", "model.safetensors.index.json"):
+        (tmp_path / name).symlink_to("nowhere")
+
+    assert [(f.rule, f.path, f.message) for f in findings_in(tmp_path, "CK1", "CK3", "CK6")] == [
+        ("CK107", name, "it could not be read: a link to a file that is not there")
+        for name in ("config.json", "model.safetensors.index.json")
+    ]
