@@ -88,7 +88,7 @@ def test_hostile_text_is_inert_in_markdown_and_html() -> None:
     assert r"\*\_\`" in as_markdown.getvalue()
 
 
-def test_the_page_asks_for_nothing_and_runs_nothing() -> None:
+def test_the_page_asks_for_nothing_and_runs_its_own_script_alone() -> None:
     out = StringIO()
     html.render(report(Lines(("x",))), out)
     page = out.getvalue()

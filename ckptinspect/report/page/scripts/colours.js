@@ -45,7 +45,7 @@ function colourOf(way, category) {
   return PALETTE[place >= 0 ? place % PALETTE.length : PALETTE.length - 1];
 }
 
-// Black or white, whichever stands out more (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
+// Black or white, whichever stands out more (contrast ratio of WCAG 2.2).
 function legibleOn(colour) {
   const [red, green, blue] = [1, 3, 5].map((at) => {
     const share = parseInt(colour.slice(at, at + 2), 16) / 255;
