@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ckptinspect.analysis.adapter_fit import misfits_in, modules_of
 from ckptinspect.analysis.count import Count, Row
 from ckptinspect.analysis.diff.base import Change, Kind, What
 from ckptinspect.analysis.diff.clauses import Changes, Clause
 from ckptinspect.analysis.diff.facts import Facts
-from ckptinspect.analysis.fitting import misfits_in, modules_of
 from ckptinspect.model import Checkpoint
 from ckptinspect.naming.adapters import adapter_name
 from ckptinspect.naming.roles import Role

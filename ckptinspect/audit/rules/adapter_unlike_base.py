@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ckptinspect.analysis.fitting import misfits_in, modules_of
+from ckptinspect.analysis.adapter_fit import misfits_in, modules_of
 from ckptinspect.audit.base import Finding, Rule, Severity
 from ckptinspect.audit.subject import Subject
 from ckptinspect.text import number_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ckptinspect.analysis.fitting import misfits_in, modules_of
+from ckptinspect.analysis.adapter_fit import misfits_in, modules_of
 from ckptinspect.model import Checkpoint
 from tests.checkpoints import checkpoint_in_parts, checkpoint_of, decoder, matrix
 from tests.estimating import real
