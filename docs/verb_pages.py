@@ -25,7 +25,7 @@ MORE = {
     "estimate": ["[How it counts](../decisions/estimate.md)"],
     "diff": ["[How two checkpoints are compared](../decisions/diff.md)"],
     "browse": ["[Why it is drawn so](../decisions/browse.md)"],
-    "audit": ["[The audit](../audit.md)", "[The rules](../rules.md)"],
+    "audit": ["[The audit](../audit.md)", "[The rules](../rules.md)", "[Many checkpoints](../audit-at-scale.md)"],
     "rule": ["[All rules on one page](../rules.md)"],
     "bench": ["[How fast does it load?](../bench.md)"],
     "snapshot": ["[What a snapshot is](../decisions/snapshots.md)"],
