@@ -67,7 +67,7 @@ def test_a_folder_and_an_index_are_a_checkpoint(tmp_path: Path) -> None:
         assert (ran.code, ran.data["file"]["tensor_bytes"], len(ran.data["file"]["files"])) == (0, 20_000, 2)
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "html", "jsonl", "csv"])
+@pytest.mark.parametrize("form", ["table", "html", "csv"])
 def test_every_format_has_the_methods_in_it(form: str, path: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
@@ -104,7 +104,7 @@ def test_where_nothing_was_measured_nothing_is_drawn(tmp_path: Path) -> None:
 
 
 def test_only_the_peers_that_were_named_are_looked_for(path: Path) -> None:
-    options = ("--rounds", 1, "--device", "cpu", "--methods", "read-ring", "--cache", "warm", "-f", "json")
+    options = (*QUICK[:-2], "--methods", "read-ring", "--cache", "warm", "-f", "json")
 
     ran = bench(path, *options, "--peers", "runai,fastsafetensors")
 
@@ -118,7 +118,9 @@ def test_only_the_peers_that_were_named_are_looked_for(path: Path) -> None:
 
 
 def test_without_a_driver_there_is_one_line_on_the_gpu_and_the_cpu_s_figures(path: Path) -> None:
-    ran = bench(path, "--rounds", 1, "--cache", "warm", "--peers", "none", "--methods", "read-full,*gpu,gds")
+    ran = bench(
+        path, "--rounds", 1, "--cache", "warm", "--peers", "none", "--methods", "read-full,*gpu,gds", "--threads", 2
+    )
 
     assert ran.code == 0
     assert re.search(r"^read-full ", ran.out, re.MULTILINE)
@@ -216,6 +218,7 @@ def test_a_hostile_file_is_refused_before_anything_of_it_is_mapped(recipe: objec
 def test_progress_is_one_line_on_a_terminal_and_stdout_is_clean(path: Path) -> None:
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "ckptinspect", "bench", str(path), *map(str, QUICK), "-f", "json"]
+    command += ["--methods", "read-ring", "--cache", "warm"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, cwd=ROOT)
     os.close(slave)
     assert process.stdout is not None
