@@ -112,7 +112,7 @@ class Quantized:
         if any(one.evidence == "config" for one in self.found):
             from ckptinspect.quant.alone import counted_alone
 
-            yield from counted_alone(self.found)
+            yield from counted_alone(self.found, self.claims.source)
 
     def verdict(self, kind: Kind, unit: int | None = None) -> Verdict | None:
         """What a scheme says of tensors of this kind, in this unit where the kind stands in several."""

@@ -29,8 +29,8 @@ def test_what_nobody_but_the_config_says_is_told() -> None:
     assert found.total.parameters == 512 * 1024
     assert alone(ALONE, TRUE) == [
         (
-            f"524,288 parameters in 1 module, such as '{ODD}', are counted at 4 bits by the config's word alone: no tensor "
-            "proves or refutes it"
+            f"524,288 parameters in 1 module, such as '{ODD}', are counted at 4 bits by what the config alone says: no "
+            "tensor proves or refutes it"
         )
     ]
 
@@ -93,8 +93,8 @@ def test_what_is_likely_does_not_single_a_module_out() -> None:
     assert beside.total.parameters == 512 * 512 + 512 * 1024 + 1024 * 1024 + 1024
     assert alone(tensors, TRUE) == [
         (
-            "1,572,864 parameters in 2 modules, such as 'model.embed_tokens', are counted at 4 bits by the config's word "
-            "alone: no tensor proves or refutes it"
+            "1,572,864 parameters in 2 modules, such as 'model.embed_tokens', are counted at 4 bits by what the config "
+            "alone says: no tensor proves or refutes it"
         )
     ]
 
