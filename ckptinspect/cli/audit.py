@@ -29,6 +29,7 @@ EXAMPLES = (
     "ckptinspect audit Qwen/Qwen3-0.6B openai-community/gpt2 --fail-on warning",
     "ckptinspect audit checkpoints --recursive -f sarif -o audit.sarif",
     "ckptinspect audit ./lora --base ./llama --ignore CK7,missing-format",
+    "ckptinspect audit --org Qwen --store audits -f jsonl -o qwen.jsonl",
 )
 
 

@@ -66,8 +66,15 @@ class LeanCommand(TyperCommand):
 
 def _shorten(parameter: Any) -> None:
     descriptor = getattr(parameter, "type_descriptor", None)
+    if descriptor is not None and descriptor.annotation == list[str]:
+        # The help of an argument that may come several times says so by its dots.
+        parameter.display_type_rich = _unsaid
     if descriptor is not None and not isinstance(parameter.process_value, partial):
         parameter.process_value = partial(_processed, parameter, descriptor.annotation, parameter.process_value)
+
+
+def _unsaid(ctx: Any) -> str:
+    return ""
 
 
 def _processed(parameter: Any, annotation: Any, slow: Any, context: Any, value: Any) -> Any:

@@ -61,7 +61,11 @@ def test_the_examples_of_the_help_run(verb: str, tmp_path: Path) -> None:
         shutil.copy(FIXTURES / "real" / f"{stand_in}.snap", tmp_path / name)
     shutil.copytree(FIXTURES / "tiny-qwen2-vl", tmp_path / "checkpoints" / "tiny")
     write_safetensors(tmp_path / "repo" / "unet" / "diffusion_pytorch_model.safetensors", {"conv_in.w": ("F16", (4,))})
-    with TestHub({"stable-diffusion-v1-5/stable-diffusion-v1-5": tmp_path / "repo"}) as hub:
+    repos = {
+        "stable-diffusion-v1-5/stable-diffusion-v1-5": tmp_path / "repo",
+        "Qwen/one": FIXTURES / "tiny-qwen2-vl",
+    }
+    with TestHub(repos) as hub:
         for example in EXAMPLES[verb]:
             program, *arguments = shlex.split(example)
             environment = hub.environment(tmp_path / "home")
