@@ -92,8 +92,21 @@ class Terminal:
 
     def _settle(self) -> None:
         end = time.monotonic() + _PATIENCE
-        while self._ready(_QUIET) and time.monotonic() < end and self._read(0):
-            pass
+        while time.monotonic() < end:
+            if self._ready(_QUIET):
+                if not self._read(0):
+                    return
+            elif self._asleep():
+                return
+
+    def _asleep(self) -> bool:
+        """Whether the program waits for something, and not only for its turn on a busy machine."""
+        threads = Path(f"/proc/{self._process}/task").glob("*/stat")
+        try:
+            return all(thread.read_text().rpartition(") ")[2][0] != "R" for thread in threads)
+        except OSError:
+            # A thread has ended meanwhile.
+            return False
 
     @property
     def lines(self) -> list[str]:

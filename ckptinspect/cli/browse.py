@@ -30,6 +30,8 @@ EXAMPLES = (
 _RARELY = 200_000
 # Seconds after which what is worked out beside the screen lets the keys have their turn.
 _TURN = 0.0005
+# Frames a second at most. An answer takes two of them, and nothing is drawn where nothing happens.
+_FRAMES = "240"
 _INSTEAD = "take show, tensors or tree"
 
 
@@ -56,6 +58,8 @@ def run(ref: RefArg, viewer: Viewer, match: MatchOpt = None, module: ModuleOpt =
     checkpoint = reader.read(ref)
     catalogue = Wanted(match, module).of(checkpoint)
 
+    # Read by textual when it is imported.
+    os.environ.setdefault("TEXTUAL_FPS", _FRAMES)
     from ckptinspect.browse.app import Browser
 
     if not shows_colour(sys.stdout, no_color=viewer.no_color):
