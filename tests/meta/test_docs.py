@@ -102,7 +102,7 @@ def test_yaml_on_a_page_can_be_read(text: str) -> None:
     assert yaml.safe_load(text)
 
 
-@pytest.mark.parametrize("verb", EXAMPLES.keys() - {"ckptinspect"})
+@pytest.mark.parametrize("verb", sorted(EXAMPLES.keys() - {"ckptinspect"}))
 def test_the_page_of_a_verb_has_its_options_and_the_examples_that_are_run(verb: str) -> None:
     text = page(verb)
     options = set(re.findall(r"^  .*?(--[a-z-]+)", ckptinspect(verb, "--help", columns=200).out, re.MULTILINE))
