@@ -15,7 +15,7 @@ from tests.e2e.command import ROOT
 from tests.folders import write_safetensors
 
 PAGE = (ROOT / "docs" / "audit.md").read_text()
-RECIPES = (ROOT / "docs" / "recipes.md").read_text()
+RECIPES = (ROOT / "docs" / "audit-recipes.md").read_text()
 
 
 def read(name: str) -> Any:
