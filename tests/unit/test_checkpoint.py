@@ -316,7 +316,8 @@ def test_a_notebook_shows_the_tables(tmp_path: Path) -> None:
 
     shown = open_checkpoint(tmp_path)._repr_html_()
 
-    assert "<table>" in shown
+    assert shown.count("<table") == shown.count("</table>") == 1
+    assert '<td class="n">20</td>' in shown  # 16 parameters of A, and these 4
     assert "<script>" not in shown
 
 
