@@ -103,6 +103,8 @@ def state_output(module: Module, widths: Widths) -> Near | None:
         found |= widths.rows(module.parent, QUERIES)
     if module.word == "out_proj":
         found |= widths.rows(module.parent, ("in_proj_z",))
-        found |= {rows - c for rows in widths.rows(module.parent, ("in_proj_qkvz",)) for c in channels}
-        found |= {r - c - h for r in widths.rows(module.parent, ("in_proj",)) for c in channels for h in heads}
+        linear = product(widths.rows(module.parent, ("in_proj_qkvz",)), channels)
+        mamba = product(widths.rows(module.parent, ("in_proj",)), channels, heads)
+        found |= {rows - state for rows, state in islice(linear, _MOST_SIZES)}
+        found |= {rows - state - steps for rows, state, steps in islice(mamba, _MOST_SIZES)}
     return Near(frozenset(), frozenset(found))
