@@ -27,20 +27,9 @@ _SINGLE = (
 _JOINT = ("gate_up_proj", "mlp1_weight", "w13", "w12", "Wi")
 _DOWN = frozenset(
     (
-        *(
-            "down_proj",
-            "w2",
-            "fc2",
-            "dense_4h_to_h",
-            "fc_out",
-            "mlp2_weight",
-            "lin2",
-            "linear2",
-            "linear_fc2",
-            "dense2",
-        ),
-        *("proj_out", "Wo", "pwconv2", "pointwise_conv2", "output_dense", "linear_2", "layer_2", "ffw_layer_2", "down"),
-        *("w_2", "wo", "c_proj"),
+        *("down_proj", "w2", "fc2", "dense_4h_to_h", "fc_out", "mlp2_weight", "lin2", "linear2", "linear_fc2"),
+        *("proj_out", "Wo", "pwconv2", "pointwise_conv2", "output_dense", "linear_2", "layer_2", "ffw_layer_2", "w_2"),
+        *("wo", "c_proj", "dense2"),
     )
 )
 # Words of ``_DOWN`` that are also those of an attention's output.
