@@ -10,7 +10,9 @@ import msgspec
 
 from ckptinspect.analysis.count import Count, count
 from ckptinspect.analysis.notes import notes_on
-from ckptinspect.model import Shape
+from ckptinspect.model import Shape, merged
+from ckptinspect.opening import open_checkpoint
+from ckptinspect.quant.base import FLOATS
 from tests import layouts
 from tests.checkpoints import checkpoint_of
 from tests.folders import Shapes
@@ -93,9 +95,21 @@ LAYOUTS: Mapping[str, Layout] = {
 
 @cache
 def architectures() -> dict[str, dict[str, Shape]]:
-    """Tensors by name and shape, of the model classes in ``fixtures/architectures.json``."""
-    found: dict[str, dict[str, list[int]]] = json.loads((FOLDER / "architectures.json").read_text())
-    return {name: {key: tuple(shape) for key, shape in shapes.items()} for name, shapes in found.items()}
+    """Tensors by name and shape, of the model classes in ``fixtures/architectures.json`` and of real checkpoints."""
+    classes: dict[str, dict[str, list[int]]] = json.loads((FOLDER / "architectures.json").read_text())
+    found = {name: {key: tuple(shape) for key, shape in shapes.items()} for name, shapes in classes.items()}
+    return found | dict(_real())
+
+
+def _real() -> Iterator[tuple[str, dict[str, Shape]]]:
+    """One tensor of each kind of the components of real checkpoints that are floats alone."""
+    for path in sorted((FOLDER / "real").glob("*.snap")):
+        checkpoint = open_checkpoint(path)
+        for component in sorted({shard.component for shard in checkpoint.shards}):
+            headers = (shard.header for shard in checkpoint.shards if shard.component == component)
+            kinds = merged(kind for header in headers if header is not None for kind in header.kinds)
+            if all(kind.dtype.code in FLOATS or kind.rank < 2 for kind in kinds):
+                yield f"{path.stem} {component}".strip(), {kind.example: kind.shape for kind in kinds}
 
 
 def packed(shapes: Mapping[str, Shape], name: str) -> tuple[Shapes, int] | None:

@@ -22,5 +22,5 @@ def counted_alone(explained: Iterable[Explained], source: str) -> Iterator[Note]
     widths = listed([f"{bits:g}" for bits in sorted({one.bits for one, _ in found if one.bits is not None})])
     held = number_of(sum(one.logical or 0 for one, _ in found), "parameter")
     some = f"{number_of(count, 'module')}, such as {quoted(found[0][1].path)}"
-    what = f"{held} in {some}, are counted at {widths} bits by what {source} alone says"
+    what = f"{held} in {some}, are counted at {widths} bit{'' if widths == '1' else 's'} by what {source} alone says"
     yield Note(CODE, f"{what}: no tensor proves or refutes it")

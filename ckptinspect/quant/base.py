@@ -18,6 +18,9 @@ BYTES = frozenset({"U8", "I8"})
 # Scales of the microscaling (MX) formats: an exponent each.
 EXPONENTS = frozenset({"U8", "F8_E8M0"})
 
+MOST_KINDS = 64
+"""Kinds of weights in one unit that scales are held against. Where there are more, the modules are told apart."""
+
 SERVING = frozenset(
     (
         *("weight_scale", "weight_scale_inv", "weight_scale_2", "weight_global_scale", "weight_zero_point"),
@@ -180,6 +183,7 @@ def with_serving(explained: Explained, shapes: tuple[Shape, ...]) -> Explained:
     unit = explained.unit
     if unit is None:
         return explained
+    shapes = shapes[:MOST_KINDS]
     known = explained.bookkeeping | explained.parameters.keys()
     found = [(kind, leaf) for leaf in SERVING & unit.leaves.keys() for kind in unit.leaves[leaf] if kind not in known]
     serving = frozenset(kind for kind, leaf in found if serves(kind, leaf, shapes))

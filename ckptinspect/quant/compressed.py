@@ -7,7 +7,7 @@ from ckptinspect.quant.near import Module, Near, agreed
 from ckptinspect.quant.widths import Widths, above
 
 QUERIES = ("q_proj", "wq", "query", "to_q", "q", "linear_q", "q_lin")
-_VALUES = ("v_proj", "value", "v")
+VALUES = ("v_proj", "wv", "value", "to_v", "v", "linear_v", "v_lin")
 _STATES = ("linear_attn", "mamba", "mixer", "mlstm", "delta", "ssm", "short_conv", "time_mix")
 # What expands compressed queries, keys and values, the norms in between, and what compressed them.
 _EXPANDS_QUERIES = ("q_b_proj", "wq_b")
@@ -97,12 +97,14 @@ def state_output(module: Module, widths: Widths) -> Near | None:
         return None
     heads = {shape[0] for shape in decays if len(shape) == 1}
     channels = {shape[0] for shape in kernels}
-    found = widths.rows(module.parent, ("in_proj_z", *_VALUES)) if module.word == "o_proj" or not heads else set()
+    found = widths.rows(module.parent, ("in_proj_z", *VALUES)) if module.word == "o_proj" or not heads else set()
     if module.word == "o_proj":
         # Nemotron-H has attention under the same name.
         found |= widths.rows(module.parent, QUERIES)
     if module.word == "out_proj":
         found |= widths.rows(module.parent, ("in_proj_z",))
-        found |= {rows - c for rows in widths.rows(module.parent, ("in_proj_qkvz",)) for c in channels}
-        found |= {r - c - h for r in widths.rows(module.parent, ("in_proj",)) for c in channels for h in heads}
+        linear = product(widths.rows(module.parent, ("in_proj_qkvz",)), channels)
+        mamba = product(widths.rows(module.parent, ("in_proj",)), channels, heads)
+        found |= {rows - state for rows, state in islice(linear, _MOST_SIZES)}
+        found |= {rows - state - steps for rows, state, steps in islice(mamba, _MOST_SIZES)}
     return Near(frozenset(), frozenset(found))

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from ckptinspect.model import Kind
-from ckptinspect.quant.base import EXPONENTS, FP8, Explained, Setting, Unit, with_serving, with_strange
+from ckptinspect.quant.base import EXPONENTS, FP8, MOST_KINDS, Explained, Setting, Unit, with_serving, with_strange
 from ckptinspect.quant.fitting import fits
 
 _SCALES = ("weight_scale_inv", "weight_scale", "scale_inv", "scale_weight")
@@ -38,15 +38,16 @@ class Fp8:
         if not weights:
             return None
         named = _of(unit, _SCALES)
-        scales = [kind for kind in named or _of(unit, _PLAIN) if _fitting(kind, weights) and (named or _proves(kind))]
+        few = weights[:MOST_KINDS]
+        scales = [kind for kind in named or _of(unit, _PLAIN) if _fitting(kind, few) and (named or _proves(kind))]
         strange = frozenset() if named else unit.all(_PLAIN) - {*scales}
         if not (scales or strange or named or unit.all(_OTHERS)):
             return None
-        fine = _is_micro(weights, scales)
+        fine = _is_micro(few, scales)
         found = Explained(
             scheme="mxfp8" if fine else self.name,
             bits=8,
-            group_size=32 if fine else _block(setting, weights, scales),
+            group_size=32 if fine else _block(setting, few, scales),
             evidence="header",
             parameters={kind: kind.elements for kind in weights},
             bookkeeping=frozenset(scales),

@@ -7,7 +7,7 @@ naive-quantized), ModelOpt and Quark: ``weight`` I8, ``weight_scale`` [], [1], [
 
 from typing import ClassVar
 
-from ckptinspect.quant.base import FLOATS, Explained, Setting, Unit, with_serving
+from ckptinspect.quant.base import FLOATS, MOST_KINDS, Explained, Setting, Unit, with_serving
 from ckptinspect.quant.fitting import fits
 from ckptinspect.quant.packing import group_of
 
@@ -26,7 +26,8 @@ class Int8:
         scales = [kind for kind in unit.leaves.get("weight_scale", ()) if kind.dtype.code in FLOATS]
         if not weights or not (outliers or scales):
             return None
-        if not all(any(fits(scale.shape, weight.shape) for weight in weights) for scale in (*outliers, *scales)):
+        few = [weight.shape for weight in weights[:MOST_KINDS]]
+        if not all(any(fits(scale.shape, shape) for shape in few) for scale in (*outliers, *scales)):
             return None
         group = group_of(weights[0].shape[-1], scales[0].shape[-1]) if scales and scales[0].rank > 1 else None
         found = Explained(

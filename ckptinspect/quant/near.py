@@ -43,9 +43,15 @@ class Module(msgspec.Struct, frozen=True):
         return f"{folded(self.parent)}.{self.word}" if self.parent else self.word
 
     @property
+    def depth(self) -> int:
+        """How many words stand behind the number of the innermost layer that it is in; 0 outside of layers."""
+        words = self.path.split(".")
+        return next((depth for depth, word in enumerate(reversed(words[1:])) if depth and word.isdigit()), 0)
+
+    @property
     def in_layer(self) -> bool:
         """Whether it stands in a numbered layer."""
-        return any(word.isdigit() for word in self.path.split(".")[1:-1])
+        return self.depth > 0
 
 
 def agreed(found: AbstractSet[int]) -> Near:

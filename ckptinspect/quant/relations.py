@@ -8,7 +8,14 @@ mlx-lm, and of the original repositories; the relations were tried on the defaul
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 
-from ckptinspect.quant.compressed import QUERIES, after_compression, compressed_attention, keys_of_heads, state_output
+from ckptinspect.quant.compressed import (
+    QUERIES,
+    VALUES,
+    after_compression,
+    compressed_attention,
+    keys_of_heads,
+    state_output,
+)
 from ckptinspect.quant.near import Module, Near, agreed
 from ckptinspect.quant.widths import Widths, above, scopes
 
@@ -20,26 +27,16 @@ _SINGLE = (
 _JOINT = ("gate_up_proj", "mlp1_weight", "w13", "w12", "Wi")
 _DOWN = frozenset(
     (
-        *(
-            "down_proj",
-            "w2",
-            "fc2",
-            "dense_4h_to_h",
-            "fc_out",
-            "mlp2_weight",
-            "lin2",
-            "linear2",
-            "linear_fc2",
-            "dense2",
-        ),
-        *("proj_out", "Wo", "pwconv2", "pointwise_conv2", "output_dense", "linear_2", "layer_2", "ffw_layer_2", "down"),
-        *("w_2", "wo", "c_proj"),
+        *("down_proj", "w2", "fc2", "dense_4h_to_h", "fc_out", "mlp2_weight", "lin2", "linear2", "linear_fc2"),
+        *("proj_out", "Wo", "pwconv2", "pointwise_conv2", "output_dense", "linear_2", "layer_2", "ffw_layer_2", "w_2"),
+        *("wo", "c_proj", "dense2"),
     )
 )
 # Words of ``_DOWN`` that are also those of an attention's output.
 _EITHER = frozenset(("wo", "c_proj", "proj_out", "Wo"))
 _FORWARD = ("mlp", "ffn", "feed_forward", "DenseReluDense", "dense_relu_dense", "expert", "moe")
 _OUT = frozenset(("o_proj", "out_proj", "wo", "dense", "to_out", "c_proj", "o", "proj", "Wo", "linear_out", "out_lin"))
+_KEYS = ("k_proj", "wk", "key", "to_k", "k", "linear_k", "k_lin")
 _FUSED = ("qkv_proj", "query_key_value", "Wqkv", "wqkv", "W_pack", "c_attn", "qkv", "attn_qkv")
 _READERS = frozenset(
     (
@@ -64,6 +61,8 @@ _ENDS = frozenset(
         *("position_embedding", "position_embeddings", "token_type_embeddings", "embed_positions", "token_embedding"),
     )
 )
+# What stands further inside a layer reads what others made of the hidden state.
+_DEEP = 3
 # Experts may work on fewer channels than the layer around them.
 _LATENT = ("fc1_latent_proj", "pre_expert_proj", "routed_expert_down_proj")
 Relation = Callable[[Module, Widths], Near | None]
@@ -114,7 +113,7 @@ def _attention_output(module: Module, widths: Widths) -> Near | None:
     norms = widths.long(parent, ("attn_sub_norm", "inner_attn_ln"))
     if norms:
         return agreed(norms)
-    queries = widths.rows(parent, QUERIES)
+    queries = _as_values(widths.rows(parent, QUERIES), module, widths)
     if queries:
         half = {rows // 2 for rows in queries}
         if widths.gated:
@@ -124,6 +123,14 @@ def _attention_output(module: Module, widths: Widths) -> Near | None:
     hidden = widths.hidden(module.path)
     fused = widths.rows(parent, _FUSED)
     return Near(frozenset(), frozenset(wide for wide in hidden for rows in fused if rows <= 3 * wide < 3 * rows))
+
+
+def _as_values(queries: set[int], module: Module, widths: Widths) -> set[int]:
+    """How wide the values of all heads are, by the queries: as wide, but where heads of keys and of values differ."""
+    keys, values = (sorted(widths.rows(module.parent, words)) for words in (_KEYS, VALUES))
+    if keys == values or not keys or not values:
+        return queries
+    return {wide * value // key for wide in queries for key, value in zip(keys, values, strict=False)}
 
 
 def _is_attention(module: Module) -> bool:
@@ -139,7 +146,7 @@ def _gates_queries(module: Module, widths: Widths) -> bool:
 def _reader(module: Module, widths: Widths) -> Near | None:
     """What reads the hidden state, through the norm of its layer."""
     known = module.word in _READERS or (module.word == "dense" and module.inside.startswith("intermediate"))
-    if not known or not module.in_layer or (module.word == "gate" and module.inside == "gateway"):
+    if not known or not 0 < module.depth <= _DEEP or (module.word == "gate" and module.inside == "gateway"):
         return None
     lower = module.parent.lower()
     if module.word in _ELSEWHERE and any(name in lower for name in _CROSS):

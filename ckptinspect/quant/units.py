@@ -12,7 +12,7 @@ import msgspec
 
 from ckptinspect.dtypes import INTEGERS
 from ckptinspect.model import Header, Kind, KindKey, merged
-from ckptinspect.quant.base import FLOATS, FP8, Unit
+from ckptinspect.quant.base import FLOATS, FP8, MOST_KINDS, Unit
 from ckptinspect.quant.leaves import TELLING, by_module, split_leaf
 
 NamedKey = tuple[str, KindKey]
@@ -32,6 +32,8 @@ _WEIGHTS = ("weight", "")
 _BYTEWISE = frozenset({"SCB", "weight_scale"})
 # What may be learned, in a module of its own, or be scales of the bytes in another one of the same name.
 _EITHER = ("scale", "scales")
+# Kinds of a header with which a folded path may have as many.
+_MANY = 256
 _PACKING = frozenset({"U8", "U16", "U32", "U64", "I16", "I32", "I64"})
 
 
@@ -53,8 +55,10 @@ class Units(msgspec.Struct, frozen=True):
 
 def needs_names(headers: Iterable[Header]) -> bool:
     """Whether the units in these headers can be told by the names of their tensors only."""
+    headers = tuple(headers)
     kinds = [kind for header in headers for kind in header.kinds]
-    if not any(kind.dtype.family in INTEGERS or kind.template.endswith(_ANY_DTYPE) for kind in kinds):
+    few = all(len(header.kinds) <= _MANY for header in headers)
+    if few and not any(kind.dtype.family in INTEGERS or kind.template.endswith(_ANY_DTYPE) for kind in kinds):
         return False
     return any(not _alike(leaves) and _is_packed(leaves) for leaves in _groups(merged(kinds)).values())
 
@@ -107,9 +111,9 @@ def _counts(leaves: Mapping[str, Sequence[Kind]]) -> set[int]:
 
 def _is_packed(leaves: Mapping[str, Sequence[Kind]]) -> bool:
     """Whether the modules hold weights whose elements are not the parameters themselves, or whose scales are not
-    known by their names.
+    known by their names; or so many that it takes names to look at each with its own.
     """
-    if not _CONTAINERS.isdisjoint(leaves):
+    if not _CONTAINERS.isdisjoint(leaves) or any(len(found) > MOST_KINDS for found in leaves.values()):
         return True
     codes = {kind.dtype.code for leaf in _WEIGHTS for kind in leaves.get(leaf, ())}
     if not _PACKING.isdisjoint(codes) or ("I8" in codes and _BYTEWISE.isdisjoint(leaves)):

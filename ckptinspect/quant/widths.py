@@ -6,6 +6,7 @@ and of their scales, and the state of Mamba.
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import prod
+from typing import TypeVar
 
 from ckptinspect.model import Kind, Shape
 from ckptinspect.quant.leaves import template_and_leaf
@@ -17,8 +18,11 @@ _LENGTHS = frozenset(("ln", "ln_1", "ln_2", "ln1", "ln2", "ln_q", "pre_ln", "ln_
 _OF_HEADS = ("q_", "k_", "v_", "kv_", "qk", "query", "key")
 _GATED_BESIDE = "linear_attn.in_proj_"
 _LAST = frozenset(("norm", "ln_f", "norm_f", "final_layernorm", "final_layer_norm"))
-# Words in a name that are looked at.
-_DEEPEST = 64
+# The longest names, in words and in letters, whose surroundings are looked at, and the most widths of one module.
+_DEEPEST = 24
+_LONGEST = 400
+_MOST = 64
+_Width = TypeVar("_Width", int, Shape)
 # What has no ``weight`` but tells the sizes of a state space.
 _STATE = frozenset(("A_log", "D"))
 
@@ -63,19 +67,19 @@ class Widths:
 
     def rows(self, parent: str, words: Iterable[str]) -> set[int]:
         """The outputs of the modules of these names in the module ``parent``."""
-        return {rows for word in words for rows in self.outputs.get(f"{folded(parent)}.{word}", ())}
+        return _few(self.outputs.get(f"{folded(parent)}.{word}") for word in words)
 
     def stacked(self, parent: str, word: str) -> set[int]:
         """The outputs of all that is stacked in a module."""
-        return self.spans.get(f"{folded(parent)}.{word}", set())
+        return _few([self.spans.get(f"{folded(parent)}.{word}")])
 
     def long(self, parent: str, words: Iterable[str]) -> set[int]:
         """The lengths of the vectors of these names in the module ``parent``."""
-        return {length for word in words for length in self.lengths.get(f"{folded(parent)}.{word}", ())}
+        return _few(self.lengths.get(f"{folded(parent)}.{word}") for word in words)
 
     def state(self, parent: str, word: str) -> set[Shape]:
         """The shapes of a tensor that belongs to a state space in the module ``parent``."""
-        return self.states.get(folded(f"{parent}.{word}"), set())
+        return _few([self.states.get(folded(f"{parent}.{word}"))])
 
     def has(self, parent: str, words: Iterable[str]) -> bool:
         """Whether a module of one of these names stands in the module ``parent``."""
@@ -85,7 +89,7 @@ class Widths:
         """The width of the hidden state in the layer that a module stands in: that of the layer's own norms."""
         for scope in _numbered(path):
             if found := self.norms.get(scope):
-                return found
+                return _few([found])
             nested = self.nested.get(scope, set())
             if len(nested) == 1 and f"{scope}output.LayerNorm" in self.lengths:
                 return nested
@@ -146,7 +150,7 @@ def _witnesses(leaves: Mapping[str, list[Kind]]) -> Iterator[tuple[Kind, str, in
     yield from ((kind, "bitmask", -2) for kind in leaves.get("bitmask", ()))
     if "weight_scale" in leaves:
         yield from ((kind, "weight_packed", -2) for kind in leaves.get("weight_packed", ()))
-    weights = [kind.shape[:-1] for kind in leaves.get("weight", ()) if kind.dtype.code not in _FLOATS]
+    weights = {kind.shape[:-1] for kind in leaves.get("weight", ()) if kind.dtype.code not in _FLOATS}
     for kind in leaves.get("weight_scale", ()):
         if kind.rank > 1 and kind.shape[:-1] in weights:
             yield kind, "weight_scale", -2
@@ -180,6 +184,12 @@ def folded(path: str) -> str:
     return path.translate(_DIGITS)
 
 
+def _few(found: Iterable[set[_Width] | None]) -> set[_Width]:
+    """All of these together: none where no model has so many, and each module would have to look at all of them."""
+    sets = [each for each in found if each]
+    return set().union(*sets) if sum(map(len, sets)) <= _MOST else set()
+
+
 def _owner(kind: Kind, leaf: str) -> str:
     return kind.example[: -len(leaf) - 1]
 
@@ -193,7 +203,7 @@ def _is_norm(word: str) -> bool:
 def _numbered(path: str) -> Iterator[str]:
     """The scopes around a module that end with a number, from the innermost, each with the dot that ends it."""
     words = path.split(".", _DEEPEST)
-    if len(words) <= _DEEPEST:
+    if len(words) <= _DEEPEST and len(path) <= _LONGEST:
         for at in range(len(words) - 2, 0, -1):
             if words[at].isdigit():
                 yield f"{folded('.'.join(words[: at + 1]))}."
@@ -201,6 +211,6 @@ def _numbered(path: str) -> Iterator[str]:
 
 def scopes(path: str) -> Iterator[str]:
     """All scopes around a module, from the innermost, each with the dot that ends it; the outermost is empty."""
-    words = folded(path).split(".", _DEEPEST)[:-1]
+    words = folded(path).split(".", _DEEPEST)[:-1] if len(path) <= _LONGEST else []
     for length in range(len(words) if len(words) < _DEEPEST else 0, -1, -1):
         yield "".join(f"{word}." for word in words[:length])

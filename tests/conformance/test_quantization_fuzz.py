@@ -1,6 +1,7 @@
 """Configs and headers that nobody wrote on purpose, or somebody did: the count is right, or says that it is not sure."""
 
 from collections.abc import Callable, Mapping
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -220,3 +221,58 @@ def test_no_header_holds_more_parameters_than_bits(writer: str, data: st.DataObj
     assert by_tensor(checkpoint, counted).total == counted.total
     assert 0 <= counted.total.parameters <= 8 * data_bytes(tensors)
     assert all(note.message.isprintable() for note in notes_on(checkpoint, counted))
+
+
+def _mlx_of_many_widths(number: int) -> Shapes:
+    return layouts.at(f"model.layers.{number}.mlp.down_proj", layouts.mlx(8, 128 * (number + 1)))
+
+
+def _compressed_of_many_widths(number: int) -> Shapes:
+    at = f"model.layers.{number}.self_attn"
+    words = ("q_b_proj", "kv_b_proj", "kv_a_proj_with_mqa")
+    leaves = {f"{at}.{word}": layouts.mlx(8 * number + 8, 128) for word in words}
+    leaves[f"{at}.o_proj"] = layouts.mlx(8, 128 * number + 128)
+    tensors = {key: entry for path, each in leaves.items() for key, entry in layouts.at(path, each).items()}
+    return {**tensors, **vector(f"{at}.kv_a_layernorm", 9)}
+
+
+def _mamba_of_many_widths(number: int) -> Shapes:
+    at = f"model.layers.{number}.mixer"
+    return {
+        **layouts.at(f"{at}.in_proj", layouts.mlx(9000 + number, 128)),
+        **layouts.at(f"{at}.out_proj", layouts.mlx(8, 128)),
+        **vector(f"{at}.conv1d", number + 1, 1, 4),
+        f"{at}.A_log": ("F32", (number + 1,)),
+    }
+
+
+def _scaled_of_many_widths(code: str) -> Callable[[int], Shapes]:
+    return lambda number: {
+        f"model.layers.{number}.fc.weight": (code, (8 * number + 8, 64)),
+        f"model.layers.{number}.fc.weight_scale": ("F32", (8 * number + 8, 1)),
+        f"model.layers.{number}.fc.k_scale": ("F32", (number + 1,)),
+    }
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        _mlx_of_many_widths,
+        _compressed_of_many_widths,
+        _mamba_of_many_widths,
+        _scaled_of_many_widths("F8_E4M3"),
+        _scaled_of_many_widths("I8"),
+    ],
+)
+def test_layers_that_all_differ_take_time_by_their_number(layer: Callable[[int], Shapes]) -> None:
+    """Each held against all others would take most of a minute."""
+    tensors: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for number in range(3000):
+        tensors |= layer(number)
+    checkpoint = checkpoint_of(tensors, {"quantization": {"bits": 8, "group_size": 32}})
+
+    started = process_time()
+    counted = count(checkpoint)
+
+    assert process_time() - started < 6
+    assert sum(elements for _, elements in counted.decomposition) == counted.total.parameters
