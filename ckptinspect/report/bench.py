@@ -1,7 +1,7 @@
 """``bench``: how fast the files load, beside what bounds them."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ckptinspect.bench.base import Cache, Destination
 from ckptinspect.bench.bounds import TOLERANCE
@@ -73,31 +73,25 @@ def _limit_row(limit: v1.LimitData) -> Sequence[Cell]:
 
 
 def _table(cache: Cache, rows: Sequence[v1.MethodData]) -> Table:
-    baseline = next((row.baseline for row in rows if row.baseline is not None), None)
-    columns = (
-        Column("method", Format.NAME),
-        Column("GB/s", Format.DECIMAL),
-        Column("±MAD", Format.DECIMAL, spare=4),
-        Column("of limit", Format.DECIMAL),
-        Column("95% CI", Format.TEXT, spare=2),
-        Column(f"vs {baseline}" if baseline is not None else "vs baseline", Format.TEXT, spare=1),
-        Column("CPU s/GB", Format.DECIMAL, spare=5),
-        Column("threads", Format.COUNT, spare=8),
-        Column("into", Format.NAME, spare=6),
-        Column("proved", Format.TEXT, spare=3),
-        Column("bytes", Format.TEXT, spare=7),
-    )
-    return Table(columns, [_row(row) for row in rows], title=_TITLES[cache])
+    columns = tuple(_columns(next((row.baseline for row in rows if row.baseline is not None), None)))
+    cells = [[cell(row) for _, cell in columns] for row in rows]
+    return Table(tuple(column for column, _ in columns), cells, title=_TITLES[cache])
 
 
-def _row(row: v1.MethodData) -> Sequence[Cell]:
-    speed, of_limit = row.speed, row.of_limit
-    figures: tuple[Cell, Cell] = (speed.median, speed.mad) if speed is not None else (None, None)
-    return (
-        *(row.method, *figures, of_limit.median if of_limit is not None else None),
-        *(_interval(of_limit), _versus(row), row.cpu_seconds_per_gb, row.threads),
-        *(row.destination, f"{row.proved}/{row.rounds}" if row.rounds else "", _BYTES.get(row.bytes, row.bytes)),
-    )
+def _columns(baseline: str | None) -> Iterator[tuple[Column, Callable[[v1.MethodData], Cell]]]:
+    """Each column with what stands in it; none for a comparison that there is not."""
+    yield Column("method", Format.NAME), lambda row: row.method
+    yield Column("GB/s", Format.DECIMAL), lambda row: row.speed.median if row.speed else None
+    yield Column("±MAD", Format.DECIMAL, spare=4), lambda row: row.speed.mad if row.speed else None
+    yield Column("of limit", Format.DECIMAL), lambda row: row.of_limit.median if row.of_limit else None
+    yield Column("95% CI", Format.TEXT, spare=2), lambda row: _interval(row.of_limit)
+    if baseline is not None:
+        yield Column(f"vs {baseline}", Format.TEXT, spare=1), _versus
+    yield Column("CPU s/GB", Format.DECIMAL, spare=5), lambda row: row.cpu_seconds_per_gb
+    yield Column("threads", Format.COUNT, spare=8), lambda row: row.threads
+    yield Column("into", Format.NAME, spare=6), lambda row: row.destination
+    yield Column("proved", Format.TEXT, spare=3), lambda row: f"{row.proved}/{row.rounds}" if row.rounds else ""
+    yield Column("bytes", Format.TEXT, spare=7), lambda row: _BYTES.get(row.bytes, row.bytes)
 
 
 def _interval(spread: v1.SpreadData | None) -> str:
