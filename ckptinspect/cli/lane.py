@@ -66,7 +66,7 @@ class LeanCommand(TyperCommand):
 
 def _shorten(parameter: Any) -> None:
     descriptor = getattr(parameter, "type_descriptor", None)
-    if descriptor is not None and descriptor.annotation == list[str]:
+    if descriptor is not None and descriptor.annotation == list[str] and parameter.param_type_name == "argument":
         # The help of an argument that may come several times says so by its dots.
         parameter.display_type_rich = _unsaid
     if descriptor is not None and not isinstance(parameter.process_value, partial):

@@ -1,4 +1,5 @@
 import inspect
+import re
 import shlex
 import shutil
 from importlib import import_module
@@ -35,6 +36,16 @@ def test_the_help_of_a_verb_covers_every_option_and_gives_examples(verb: str) ->
         known = {"ref", "refs", "old", "new", "code", "paths", "action"}
         assert options.get(name, f"--{name.strip('_').replace('_', '-')}") in out or name in known
     assert inspect.getdoc(run)
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+def test_the_help_says_what_every_option_takes(verb: str) -> None:
+    lines = ckptinspect(verb, "--help", columns=200).out.splitlines()
+
+    for parameter in main.command_of(verb).params:
+        if parameter.param_type_name == "option" and not parameter.is_flag:
+            (line,) = [line for line in lines if f"{max(parameter.opts, key=len)} " in line.partition("   ")[0] + " "]
+            assert re.search(r"--[a-z-]+ [A-Za-z]\S*", line.partition("   ")[0]), line
 
 
 EXAMPLES = {verb.name: import_module(f"ckptinspect.cli.{verb.name}").EXAMPLES for verb in VERBS}
