@@ -130,7 +130,7 @@ def _as_values(queries: set[int], module: Module, widths: Widths) -> set[int]:
     keys, values = (sorted(widths.rows(module.parent, words)) for words in (_KEYS, VALUES))
     if keys == values or not keys or not values:
         return queries
-    return {wide * value // key for wide in queries for key, value in zip(keys, values, strict=False)}
+    return {wide * value // key for wide in queries for key, value in zip(keys, values, strict=False) if key}
 
 
 def _is_attention(module: Module) -> bool:

@@ -217,3 +217,26 @@ def test_the_config_has_widths_of_its_own(path: str, widths: set[int]) -> None:
 
     assert neighbours({}, **config).claimed(path) == widths
     assert 512 * 1024 in neighbours({}, **config).claimed_products("model.layers.0.mlp.gate_proj")
+
+
+def test_values_narrower_than_keys_leave_less_to_the_output() -> None:
+    """MiMo-V2: heads of 192 for queries and keys, of 128 for values; 4 of them, 2 of keys."""
+    at = f"{LAYER}.self_attn"
+    tensors = {
+        **packed(f"{at}.q_proj", 4 * 192, 512),
+        **packed(f"{at}.k_proj", 2 * 192, 512),
+        **packed(f"{at}.v_proj", 2 * 128, 512),
+    }
+
+    assert neighbours(tensors).inputs(f"{at}.o_proj") == {4 * 128}
+
+
+def test_keys_of_no_rows_tell_nothing() -> None:
+    at = f"{LAYER}.self_attn"
+    tensors: Shapes = {
+        **packed(f"{at}.q_proj", 768, 512),
+        **packed(f"{at}.v_proj", 256, 512),
+        f"{at}.k_proj.weight": ("BF16", (0, 512)),
+    }
+
+    assert neighbours(tensors).inputs(f"{at}.o_proj") == set()
