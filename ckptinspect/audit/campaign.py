@@ -48,6 +48,11 @@ class Plan(msgspec.Struct, frozen=True, dict=True):
         """Whether all of it lies on this machine."""
         return all(listing.local for listing in self.listings)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the same command goes on where this one was left."""
+        return self.store is not None or not self.local
+
     @cached_property
     def fingerprint(self) -> str:
         """What stands for the command: what is audited, and how."""
@@ -100,7 +105,7 @@ class Stream:
     """A run's targets as they are listed, looked at some way ahead."""
 
     def __init__(self, plan: Plan, run: Run) -> None:
-        self._kept = Targets(run)
+        self._kept = Targets(run, kept=plan.goes_on)
         listed = (target for target in targets_of(plan.listings) if plan.shard.has(target))
         self._all = self._kept.all(listed)
         self.ahead = tuple(islice(self._all, LARGE))

@@ -261,7 +261,7 @@ def _interruptible(plan: "Plan") -> "Iterator[None]":
     try:
         yield
     except KeyboardInterrupt:
-        if plan.store is not None or not plan.local:
+        if plan.goes_on:
             sys.stderr.write("what is done is kept: the same command goes on\n")
         raise
 

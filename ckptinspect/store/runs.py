@@ -214,29 +214,37 @@ def _sync(path: str) -> None:
 class Targets:
     """The list of what a run audits: written as it is listed, and read again by whoever goes on with the run.
 
-    A REF that is listed twice is audited once.
+    A REF that is listed twice is audited once. Where nobody can go on with the run, nothing is ``kept``.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, kept: bool = True) -> None:
         self._path = os.path.join(run.folder, "targets.jsonl")
+        self._is_kept = kept
         self._seen = Keys()
         self.twice = 0
 
     def all(self, listing: Iterable[Target]) -> Iterator[Target]:
         """What was listed before, then what ``listing`` gives beyond that."""
+        if not self._is_kept:
+            yield from self._new(listing)
+            return
         ended = yield from self._listed_before()
         if ended:
             return
         with writing(self._path):
             file = open(self._path, "ab")  # noqa: SIM115 - closed below, where other errors are not about writing
         with file:
-            for target in listing:
-                if not self._seen.add(target.key):
-                    self.twice += 1
-                    continue
+            for target in self._new(listing):
                 self._append(file, _Line(target.ref, target.commit, target.cached))
                 yield target
             self._append(file, _Line(end=True))
+
+    def _new(self, listing: Iterable[Target]) -> Iterator[Target]:
+        for target in listing:
+            if self._seen.add(target.key):
+                yield target
+            else:
+                self.twice += 1
 
     def _listed_before(self) -> Generator[Target, None, bool]:
         """What stands in the file; gives whether that is all. A line that was being written is cut off."""

@@ -149,11 +149,13 @@ def test_what_a_target_knows_is_kept(run: Run) -> None:
     assert list(Targets(run).all(iter(()))) == known
 
 
-def test_a_ref_that_is_listed_twice_is_audited_once(run: Run) -> None:
-    listed = Targets(run)
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_ref_that_is_listed_twice_is_audited_once(run: Run, kept: bool) -> None:
+    listed = Targets(run, kept=kept)
 
     assert [target.ref for target in listed.all(targets("a", "b", "a", "b", "b"))] == ["a", "b"]
     assert listed.twice == 3
+    assert Path(run.folder, "targets.jsonl").exists() == kept
 
 
 @pytest.mark.parametrize("torn", [b'{"ref":"c"', b'{"ref', b"\0\0\0\n", b""])
