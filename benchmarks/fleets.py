@@ -6,8 +6,12 @@ A model is told by a number; models of the same number are the same to the byte.
 from pathlib import Path
 
 from tests.folders import write_json, write_safetensors, write_sharded
+from tests.stage import grow
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
+ROOT = Path(__file__).parents[1]
+PARTIAL = ("variants-side-by-side",)
+"""Snapshots that do not hold all of their headers."""
 BLOCK = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj")
 MLP = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
 NOTES = ("README.md", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -136,6 +140,15 @@ def runs(folder: Path, models: int, steps: int) -> None:
             at = folder / f"run-{number:03}" / f"checkpoint-{500 * (step + 1)}"
             write(at, number)
             write_json(at / "trainer_state.json", {"global_step": 500 * (step + 1), "log_history": [step] * step})
+
+
+def real(folder: Path, checkpoints: int) -> int:
+    """The training runs of every model in ``fixtures/real``, so many checkpoints in all; how many models they are."""
+    snapshots = [path for path in sorted((ROOT / "fixtures" / "real").glob("*.snap")) if path.stem not in PARTIAL]
+    for number in range(checkpoints):
+        snapshot = snapshots[number % len(snapshots)]
+        grow(snapshot, folder / snapshot.stem / f"checkpoint-{500 * (number // len(snapshots) + 1)}")
+    return len(snapshots)
 
 
 def unlike(folder: Path, models: int) -> None:

@@ -77,9 +77,15 @@ def timed(server: TestHub, command: Sequence[str], home: Path) -> tuple[float, i
 
 def tree(folder: Path, runs: int) -> None:
     """1,000 checkpoints on disk, against a script that reads and parses the same headers."""
+    models = fleets.real(folder / "real", TREE)
     fleets.runs(folder / "runs", MODELS_OF_A_TREE, TREE // MODELS_OF_A_TREE)
     fleets.unlike(folder / "unlike", TREE)
-    for name, what in (("runs", f"{MODELS_OF_A_TREE} training runs"), ("unlike", "no two of them alike")):
+    trees = {
+        "real": f"{models} real models in {TREE // models} steps or so",
+        "runs": f"{MODELS_OF_A_TREE} training runs in {TREE // MODELS_OF_A_TREE} steps",
+        "unlike": "no two of them alike",
+    }
+    for name, what in trees.items():
         ours = [*AUDIT, "--recursive", str(folder / name)]
         script = [PYTHON, str(HERE / "bare_tree.py"), str(folder / name)]
         for processes, bound in (((), ", bound 0.8"), (("2",), "")):
