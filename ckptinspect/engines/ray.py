@@ -1,6 +1,8 @@
 """Ray: a task a batch, and one actor that keeps the pace. https://docs.ray.io/en/latest/ray-core/walkthrough.html"""
 
 import asyncio
+import os
+import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +20,8 @@ R = TypeVar("R")
 _QUEUED = 2
 """Batches for each processor of the cluster: one to work at, one to go on with."""
 _EXTRA = "pip install 'ckptinspect[ray]'"
+_CHECK = "check RAY_ADDRESS, or unset it to run on this machine"
+_PATIENCE = 10.0
 
 
 class RayEngine(Engine):
@@ -131,8 +135,19 @@ def _ray() -> Any:
 
 
 def _started(ray: Any) -> None:
+    _knock(os.environ.get("RAY_ADDRESS", ""))
     try:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     except Exception as error:  # noqa: BLE001 - Ray raises whatever its parts do
-        what = f"no cluster: {type(error).__name__}: {error}"
-        raise EngineError(what, "ray", "check RAY_ADDRESS, or unset it to run on this machine") from None
+        raise EngineError(f"no cluster: {type(error).__name__}: {error}", "ray", _CHECK) from None
+
+
+def _knock(address: str) -> None:
+    """See whether anybody is there where RAY_ADDRESS is a host and a port: Ray would try for a quarter of an hour."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(f"no cluster: {address} does not answer ({error})", "ray", _CHECK) from None

@@ -247,6 +247,23 @@ def test_a_missing_package_is_named_with_the_extra_that_brings_it(
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "[::1]:99999"])
+def test_a_cluster_of_ray_that_is_not_there_is_a_sentence_at_once(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    began = time.monotonic()
+
+    with pytest.raises(EngineError) as caught:
+        list(RayEngine().map(Doubled(), numbers(1)))
+
+    assert caught.value.what.startswith(f"no cluster: {address} does not answer (")
+    assert caught.value.hint == "check RAY_ADDRESS, or unset it to run on this machine"
+    assert time.monotonic() - began < 30
+
+
 def test_every_engine_is_had_by_its_name() -> None:
     assert {name: engine_of(name).name for name in ENGINES} == {name: name for name in ENGINES}
     with pytest.raises(RefError) as caught:
