@@ -20,7 +20,7 @@ R = TypeVar("R")
 _QUEUED = 2
 """Batches for each processor of the cluster: one to work at, one to go on with."""
 _EXTRA = "pip install 'ckptinspect[ray]'"
-_CHECK = "check RAY_ADDRESS, or unset it to run on this machine"
+_CHECK = "check RAY_ADDRESS and RAY_AUTH_MODE, or unset them to run on this machine"
 _PATIENCE = 10.0
 
 

@@ -260,7 +260,7 @@ def test_a_cluster_of_ray_that_is_not_there_is_a_sentence_at_once(
         list(RayEngine().map(Doubled(), numbers(1)))
 
     assert caught.value.what.startswith(f"no cluster: {address} does not answer (")
-    assert caught.value.hint == "check RAY_ADDRESS, or unset it to run on this machine"
+    assert caught.value.hint == "check RAY_ADDRESS and RAY_AUTH_MODE, or unset them to run on this machine"
     assert time.monotonic() - began < 30
 
 
