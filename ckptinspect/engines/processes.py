@@ -29,7 +29,7 @@ class ProcessEngine(Engine):
 
     def __init__(self, terms: Terms | None = None) -> None:
         super().__init__(terms)
-        self._workers = self.terms.jobs or len(os.sched_getaffinity(0))
+        self._workers = self.terms.jobs or _processors()
 
     def map(self, work: Work[B, R], batches: Iterable[B]) -> Iterator[R]:
         remaining = iter(batches)
@@ -55,6 +55,11 @@ class ProcessEngine(Engine):
                     flying = {pool.submit(_done, batch): batch for batch in (*lost, *flying.values())}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _processors() -> int:
+    """How many this process may use, where the platform tells; else how many there are."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _sorted_out(done: set[Future[R]], flying: dict[Future[R], B]) -> tuple[list[R], list[B]]:
@@ -88,8 +93,17 @@ class _Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # What was there before is garbage for nobody, and its pages are shared as long as nobody looks at it.
         gc.freeze()
+        threading.Thread(target=_end_with_the_parent, daemon=True).start()
         cls.loop = asyncio.new_event_loop()
         cls.opened = cls.loop.run_until_complete(work.opened(Budget()).__aenter__())
+
+
+def _end_with_the_parent() -> None:
+    """End the process when the one that wants its results is gone, however that ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _done(batch: Any) -> Any:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,6 +22,7 @@ from ckptinspect.engines.ray import RayEngine
 from ckptinspect.engines.registry import ENGINES, engine_of
 from ckptinspect.errors import AccessError, EngineError, RefError, UnavailableError
 from ckptinspect.sources.budget import Lease, Pace, Quota
+from tests.e2e.command import ROOT
 
 
 class Numbers(msgspec.Struct, frozen=True):
@@ -198,8 +200,38 @@ class TestLocal(EngineContract):
         return LocalEngine
 
 
+class Patient(Doubled, frozen=True):
+    """Work that writes down who does it, and takes its time."""
+
+    folder: str
+
+    async def one(self, batch: Numbers) -> int:
+        self.sign()
+        await asyncio.sleep(30)
+        return 0
+
+    def sign(self) -> None:
+        Path(self.folder, str(os.getpid())).touch()
+
+
 class TestProcesses(ClusterContract):
     in_flight = 4
+
+    def test_its_workers_end_with_it_however_it_ends(self, tmp_path: Path) -> None:
+        code = (
+            "from tests.conformance.test_engines import *; import sys;"
+            "list(ProcessEngine(Terms(jobs=2)).map(Patient(sys.argv[1]), numbers(4)))"
+        )
+        running = subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT)
+        ends = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < 2:
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        running.kill()
+        running.wait()
+        while any(Path("/proc", worker.name).exists() for worker in tmp_path.iterdir()):
+            assert time.monotonic() < ends
+            time.sleep(0.05)
 
     @pytest.fixture
     def make(self) -> Callable[[Terms], Engine]:
