@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ class ProcessEngine(Engine):
 
     def map(self, work: Work[B, R], batches: Iterable[B]) -> Iterator[R]:
         remaining = iter(batches)
+        others = multiprocessing.active_children()
         pool = _pool(work, self._workers)
         flying: dict[Future[R], B] = {}
         deaths = 0
@@ -54,7 +55,15 @@ class ProcessEngine(Engine):
                     pool = _pool(work, self._workers)
                     flying = {pool.submit(_done, batch): batch for batch in (*lost, *flying.values())}
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            _end(pool, others)
+
+
+def _end(pool: ProcessPoolExecutor, others: Sequence[Any]) -> None:
+    """End the workers at once: what they are at, nobody wants any more, and it may be in a folder that goes."""
+    for child in multiprocessing.active_children():
+        if child not in others:
+            child.kill()
+    pool.shutdown(cancel_futures=True)
 
 
 def _processors() -> int:

@@ -1,5 +1,6 @@
 """Reading a header takes less than 100 MB of memory, and for one over 25 MB less than 100 MB beside it."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.build import Recipe, hostile, many_tensors
+from tests.e2e.command import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="VmHWM is a matter of Linux")
 
@@ -96,3 +98,21 @@ def test_25_mb_of_small_tensors_take_less_than_100_mb(
 
     assert told == ("" if alike else "too-many-kinds")
     assert peak < limit(len(header))
+
+
+@pytest.mark.slow
+def test_an_audit_of_many_takes_no_more_memory_the_longer_it_goes_on() -> None:
+    """What ``benchmarks/endless.py`` does with a hundred thousand, over a transport and a clock that are not there."""
+    ran = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "endless.py", "8000"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    found = [int(size) for size in re.findall(r"(\d+) MiB", ran.stdout)]
+
+    assert len(found) == 10
+    assert found[-1] <= 1.2 * found[1]
+    assert "0 requests refused" in ran.stdout

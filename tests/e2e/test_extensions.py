@@ -54,6 +54,20 @@ def test_a_source_of_another_package_is_taken_by_its_scheme(site: Path) -> None:
     assert ran.data["ref"]["location"] == "acme://shelf/7"
 
 
+def test_an_engine_of_another_package_runs_the_batches(site: Path, tmp_path: Path) -> None:
+    for number in range(120):
+        write_safetensors(tmp_path / f"{number:03}" / "model.safetensors", TENSORS)
+    by_theirs, by_ours = (
+        extended(site, "audit", tmp_path, "--recursive", "-f", "jsonl", "--engine", name) for name in ("acme", "local")
+    )
+
+    assert by_theirs == by_ours
+    assert len(by_theirs.out.splitlines()) == 120
+    assert extended(site, "audit", "org/name", "--engine", "other").err.endswith(
+        "choose one of local, ray, dask, acme\n"
+    )
+
+
 def test_a_format_of_another_package_is_asked_for_by_its_name(site: Path) -> None:
     assert extended(site, "fixtures/tiny-qwen2-vl", "-f", "words").out == "show of fixtures/tiny-qwen2-vl\n"
     assert extended(site, "dtypes", "-f", "x").err.endswith("csv, markdown, html, words\n")

@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e.command import ROOT, Ran, ckptinspect
 from tests.fleet import alike, repositories, rows_in, write_list
+from tests.folders import write_safetensors
 from tests.hub_server import FAULTS, Quota, TestHub
 
 COUNT = 30
@@ -325,6 +326,28 @@ def test_a_local_tree_is_read_anew_each_time_and_leaves_nothing(hub: TestHub, tm
     assert first == second
     assert len(rows_in(first.out)) == 5
     assert not (tmp_path / "home").exists()
+
+
+def test_an_interrupt_of_a_tree_leaves_nothing_behind(tmp_path: Path) -> None:
+    for number in range(3_000):
+        write_safetensors(tmp_path / "tree" / str(number) / "model.safetensors", {f"w{number}": ("F32", (number + 1,))})
+    (tmp_path / "temporary").mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "ckptinspect", "audit", tmp_path / "tree", "--recursive", "-o", tmp_path / "rows.jsonl"],
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": os.fspath(tmp_path / "temporary")},
+        stderr=subprocess.PIPE,
+    )
+    until(lambda: any((tmp_path / "temporary").rglob("*.jsonl")), 60)
+    workers = sorted(descendants(running.pid))
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+
+    assert (running.returncode, err) == (130, b"error: interrupted\n")
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not (tmp_path / "rows.jsonl").exists()
+    assert workers
+    until(lambda: gone(workers), 10)
 
 
 def descendants(process: int) -> set[int]:
